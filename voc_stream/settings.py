@@ -1,0 +1,248 @@
+"""Every setting, read once from the environment (spec section 7).
+
+Order of precedence: environment, then ``.env``, then ``.stack/endpoints.env`` (written by ``make stack``, read in ``dev`` only),
+then the defaults below. A bad or contradictory setting stops the start with one line that names it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENDPOINTS_FILE = Path(".stack/endpoints.env")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _split_commas(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+
+
+class SettingsError(Exception):
+    """A setting is bad or contradicts another; the message is one line that names it."""
+
+
+class Settings(BaseSettings):
+    """The settings of a worker, of the commands and of the scoring service. Times are seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
+
+    app_env: Literal["dev", "stg", "prod"] = "dev"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    state_dir: Path = Path(".state")
+
+    # Kafka
+    kafka_bootstrap: CommaList = ("localhost:9092",)
+    kafka_group_id: str = Field("voc-processor", pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")
+    kafka_topics: CommaList = ("voc.calls", "voc.actions", "voc.metrics")
+    kafka_replication: PositiveInt | None = None
+    kafka_session_timeout: PositiveFloat = 10.0
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ssl_ca_file: Path | None = None
+    kafka_ssl_cert_file: Path | None = None
+    kafka_ssl_key_file: Path | None = None
+
+    # PostgreSQL
+    postgres_dsn: SecretStr = SecretStr("postgresql://postgres@localhost:5432/voc")
+    postgres_pool_size: PositiveInt = 8
+    postgres_timeout_seconds: PositiveFloat = 10.0
+
+    # S3
+    s3_endpoint_url: str | None = None
+    s3_region: str = "us-east-1"
+    s3_bucket: str = ""
+    s3_log_bucket: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: SecretStr = SecretStr("")
+    s3_sse: Literal["AES256", "aws:kms"] = "AES256"
+    s3_kms_key_id: str = ""
+    s3_part_bytes: Annotated[int, Field(ge=5 << 20, le=64 << 20)] = 5 << 20
+    s3_timeout_seconds: PositiveFloat = 30.0
+
+    # ClickHouse
+    clickhouse_host: str = "localhost"
+    clickhouse_port: Port = 8123
+    clickhouse_user: str = "default"
+    clickhouse_password: SecretStr = SecretStr("")
+    clickhouse_db: str = Field("default", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
+    clickhouse_secure: bool = False
+    clickhouse_timeout_seconds: PositiveFloat = 30.0
+
+    # HTTP
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8000
+
+    # The recorder
+    avaya_url: str = "http://localhost:8081/searchapi"
+    avaya_username: str = ""
+    avaya_password: SecretStr = SecretStr("")
+    avaya_timezone: str = "UTC"
+    avaya_layout: Literal["segment", "contact"] = "segment"
+    avaya_recorder_id: str = Field("", pattern=r"^[A-Za-z0-9]{0,8}$")
+    avaya_result_cap: Annotated[int, Field(ge=2)] = 1000
+    avaya_poll_seconds: PositiveFloat = 30.0
+    avaya_guard_seconds: Annotated[float, Field(ge=0)] = 30.0
+    avaya_window_seconds: PositiveFloat = 60.0
+    avaya_sweep_seconds: PositiveFloat = 60.0
+    avaya_max_call_seconds: PositiveFloat = 7200.0
+    avaya_catch_up_seconds: PositiveFloat = 3600.0
+    avaya_missing_after: PositiveFloat = 86_400.0
+    avaya_missing_retry_seconds: PositiveFloat = 60.0
+    avaya_timeout_seconds: PositiveFloat = 30.0
+
+    # Stages
+    download_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
+    download_attempts: PositiveInt = 5
+    download_max_bytes: PositiveInt = 4 << 30
+    error_redrives: Annotated[int, Field(ge=0)] = 3
+    error_redrive_seconds: PositiveFloat = 900.0
+    tenants_file: Path | None = None
+
+    # The scoring API, as the worker calls it
+    scoring_url: str = "http://localhost:8090"
+    scoring_token: SecretStr = SecretStr("")
+    scoring_in_flight: Annotated[int, Field(ge=1, le=1024)] = 4
+    scoring_attempts: PositiveInt = 3
+    scoring_timeout_seconds: PositiveFloat = 900.0
+    scoring_batch_below_seconds: Annotated[float, Field(ge=0)] = 15.0
+    scoring_batch_size: Annotated[int, Field(ge=1, le=64)] = 8
+
+    # The scoring service (its own process)
+    scorer_host: str = "127.0.0.1"
+    scorer_port: Port = 8090
+    scorer_token: SecretStr = SecretStr("")
+    scorer_asr: Literal["auto", "off", "tiny.en"] = "auto"
+    scorer_model_path: Path | None = None
+    scorer_rubric_file: Path | None = None
+    scorer_jobs: PositiveInt = 1
+    scorer_waiting: Annotated[int, Field(ge=0)] = 8
+    scorer_threads_per_job: PositiveInt = 1
+    scorer_cpus: CommaList = ()
+    scorer_max_bytes: PositiveInt = 1 << 30
+    scorer_max_seconds: PositiveFloat = 14_400.0
+    scorer_min_seconds: PositiveFloat = 3.0
+
+    # Personal data
+    pii_keys: SecretStr = SecretStr("")
+    pii_key_id: str = ""
+
+    # Voice of customer
+    batch_size: PositiveInt = 500
+    batch_flush_seconds: PositiveFloat = 2.0
+    composite_weight: Annotated[float, Field(ge=0, le=1)] = 0.7
+
+    @field_validator("avaya_timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            msg = f"no such time zone: {value!r}"
+            raise ValueError(msg) from error
+        return value
+
+    @field_validator("avaya_url", "scoring_url", "s3_endpoint_url")
+    @classmethod
+    def _plain_http_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.match(r"^https?://[^/@\s]+(/[^\s?#]*)?$", value):
+            msg = "must be http(s)://host[:port][/path] without credentials (they have settings of their own)"
+            raise ValueError(msg)
+        return value.rstrip("/") if value else value
+
+    @field_validator("pii_keys")
+    @classmethod
+    def _keys_are_256_bit(cls, value: SecretStr) -> SecretStr:
+        _parse_keys(value.get_secret_value())
+        return value
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Self:
+        for problem in self._contradictions():
+            raise ValueError(problem)
+        return self
+
+    def _contradictions(self) -> list[str]:
+        keys = self.encryption_keys
+        outside_dev = self.app_env != "dev"
+        sasl = self.kafka_security_protocol.startswith("SASL")
+        rules = (
+            (bool(keys) and self.pii_key_id not in keys, "PII_KEY_ID must name one of the keys in PII_KEYS"),
+            (outside_dev and not keys, f"PII_KEYS must be set when APP_ENV={self.app_env}: customer data is never stored in the clear"),
+            (outside_dev and self.kafka_replication == 1, f"KAFKA_REPLICATION=1 loses data with one broker; APP_ENV={self.app_env} needs 3"),
+            (self.app_env == "prod" and self.avaya_url.startswith("http:"), "AVAYA_URL must be https when APP_ENV=prod: it carries a password"),
+            (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
+            (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
+            (bool(self.kafka_ssl_cert_file) != bool(self.kafka_ssl_key_file), "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE go together"),
+            (
+                self.avaya_window_seconds < self.avaya_poll_seconds,
+                "AVAYA_WINDOW_SECONDS must be at least AVAYA_POLL_SECONDS: calls between two windows would only be found by the sweep",
+            ),
+        )
+        return [message for broken, message in rules if broken]
+
+    @property
+    def encryption_keys(self) -> dict[str, bytes]:
+        """Key id → 32-byte key, of ``PII_KEYS=id:base64,id:base64``."""
+        return _parse_keys(self.pii_keys.get_secret_value())
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of recordings and transcripts."""
+        return self.s3_bucket or f"ccas-audio-{self.app_env}"
+
+    @property
+    def replication(self) -> int:
+        """Replicas of every Kafka topic: 3, or 1 in dev."""
+        return self.kafka_replication or (1 if self.app_env == "dev" else 3)
+
+
+def _parse_keys(text: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        key_id, _, encoded = entry.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not key_id or len(key) != 32:
+            msg = "each key is id:base64 of 32 bytes"
+            raise ValueError(msg)
+        keys[key_id] = key
+    return keys
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once.
+
+    Raises:
+        SettingsError: one line that names the setting at fault; it never shows the value of a secret.
+    """
+    env_files: list[Path] = [Path(".env")]
+    if os.environ.get("APP_ENV", "dev") == "dev":
+        env_files.insert(0, Path(os.environ.get("STACK_DIR", ".stack")) / "endpoints.env")
+    try:
+        return Settings(_env_file=env_files, **overrides)
+    except ValidationError as error:
+        raise SettingsError(_first_line(error)) from None
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {reason}" if name else reason
