@@ -1,0 +1,138 @@
+"""The values of the calls pipeline's topics (spec section 1), in the order in which a call passes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from voc_stream.events.base import AgentId, Aware, CallId, Skill, TenantId, Wire
+
+UNASSIGNED = "unassigned"
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RawCall(Wire, frozen=True, kw_only=True):
+    """A recorded segment as the recorder told it: `calls.polled` and, once per call_id, `calls.raw`.
+
+    Times carry the recorder's offset. `sealed_udfs` is the recorder's free-text customer data, encrypted before it enters Kafka.
+    """
+
+    call_id: CallId
+    tenant_id: TenantId
+    started_at: Aware
+    ended_at: Aware
+    raw_agent: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    other_parties: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    skill: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    service: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    switch_call_id: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    sealed_udfs: str = ""
+
+
+class EnrichedCall(Wire, frozen=True, kw_only=True):
+    """A call with UTC times, its agent and its tenant: `calls.enriched`."""
+
+    call_id: CallId
+    tenant_id: TenantId
+    started_at: Aware
+    ended_at: Aware
+    agent_id: AgentId = ""
+    skill: Skill = ""
+    service: Skill = ""
+    switch_call_id: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    metadata_version: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class AudioReady(Wire, frozen=True, kw_only=True):
+    """A recording in S3: `audio.ready`. `duration` is what the stream held, in seconds, not what its header promised."""
+
+    call_id: CallId
+    tenant_id: TenantId
+    s3_key: str
+    sha256: Sha256
+    codec: str
+    duration: Seconds
+    sample_rate: Annotated[int, msgspec.Meta(ge=0)]
+    channels: Annotated[int, msgspec.Meta(ge=0)]
+    size_bytes: Annotated[int, msgspec.Meta(ge=0)]
+    ingest_delay_ms: Annotated[int, msgspec.Meta(ge=0)]
+    started_at: Aware
+    ended_at: Aware
+    agent_id: AgentId = ""
+    skill: Skill = ""
+    service: Skill = ""
+    switch_call_id: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in the call an item's points come from: a quote and its seconds."""
+
+    quote: str = ""
+    start: float
+    end: float
+    speaker: str = "unknown"
+
+
+class BreakdownItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of the rubric: its points of its maximum, or not applicable."""
+
+    item: str
+    points: float
+    max_points: float
+    applicable: bool
+    detail: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+ScoreOutcome = Literal["SCORED", "NOT_SCORABLE"]
+
+
+class ScoringResult(Wire, frozen=True, kw_only=True):
+    """A call's score, or why it has none: `scoring.results`. The transcript lies in S3 under `transcript_key`."""
+
+    call_id: CallId
+    tenant_id: TenantId
+    outcome: ScoreOutcome
+    score: Annotated[float, msgspec.Meta(ge=0, le=100)] | None
+    reason: str | None = None
+    detail: str | None = None
+    model_version: str
+    asr_model: str
+    latency_ms: Annotated[int, msgspec.Meta(ge=0)]
+    breakdown: tuple[BreakdownItem, ...] = ()
+    transcript_key: str | None = None
+    started_at: Aware
+    ended_at: Aware
+    scored_at: Aware
+    duration: Seconds
+    agent_id: AgentId = ""
+    skill: Skill = ""
+    service: Skill = ""
+    switch_call_id: str = ""
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of speech by one speaker; `start` and `end` are seconds from the start of the recording."""
+
+    speaker: str
+    start: float
+    end: float
+    text: str
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said, in time order across channels."""
+
+    language: str = "en"
+    turns: tuple[Turn, ...] = ()
+
+
+class ModelVersionUpdated(Wire, frozen=True, kw_only=True):
+    """A scoring model was replaced: `model.version.updated`."""
+
+    model_version: str
+    reason: str = ""
+    scope: str = "all"
