@@ -4,6 +4,7 @@
     ├── OutageError         the dependency is down: the stage pauses, lag grows, nothing is dead-lettered
     ├── ThrottledError      the dependency asks us to wait (401, 403, 408, 429, Retry-After): the stage pauses; it is about us, not about the record
     ├── TransientError      this attempt failed (5xx, time-out, broken stream): try again, a bounded number of times
+    │   └── UnavailableError  503: for this record or for every one; the neighbours tell
     ├── RejectedError       this record can never pass (400, 404, 413, 415, 422): dead letter at once
     └── NotThereYetError    the recording is not there yet: park the call
 
@@ -39,6 +40,10 @@ class ThrottledError(OutsideError):
 
 class TransientError(OutsideError):
     """This attempt failed; the next may pass."""
+
+
+class UnavailableError(TransientError):
+    """The dependency says that it cannot serve now."""
 
 
 class RejectedError(OutsideError):

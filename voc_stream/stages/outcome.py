@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -56,11 +55,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """The record cannot pass. `reason` is one sentence for a person, without payload; `change` is what PostgreSQL is told."""
+    """The record cannot pass. `reason` is one sentence for a person, without payload; `change` is what PostgreSQL is told.
+
+    `dependency` is set where attempts ran out on one: if that turns out to be down, the record is not to blame and is tried again.
+    """
 
     error_type: str
     reason: str
     change: Change | None = None
+    dependency: str | None = None
 
 
 Outcome: TypeAlias = Ok | Drop | Retry | DeadLetter

@@ -1,0 +1,77 @@
+"""Logs: JSON, or readable on a terminal; call_id, tenant_id, topic, partition and offset are fields. No personal data, no secrets."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import sys
+from typing import Any
+
+import structlog
+
+from voc_stream.settings import Settings
+
+# Field names whose values never belong in a log, however they get there.
+FORBIDDEN = frozenset({"password", "secret", "token", "authorization", "dsn", "udfs", "other_parties", "customer", "transcript", "value", "key"})
+REDACTED = "[redacted]"
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the module's logger."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger
+
+
+def redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Blank the fields that must never be logged."""
+    for name in FORBIDDEN.intersection(event):
+        event[name] = REDACTED
+    return event
+
+
+def configure_logging(settings: Settings) -> dict[str, Any]:
+    """Configure structlog, and return the `logging.config.dictConfig` that sends the standard library's loggers the same way."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    readable = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    renderers: list[Any] = (
+        [structlog.dev.ConsoleRenderer()] if readable else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=True)]
+    )
+    config: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "main": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "main"}},
+        "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
+        # Their debug and info lines hold keys, values and addresses.
+        "loggers": {name: {"level": "WARNING"} for name in ("aiokafka", "botocore", "aiobotocore", "asyncio", "urllib3", "clickhouse_connect")},
+    }
+    return config
+
+
+def setup_logging(settings: Settings) -> None:
+    """Configure logging of a process that Faust does not configure (the scoring service, the commands)."""
+    logging.config.dictConfig(configure_logging(settings))
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,53 @@
+"""A dead letter: the original key, value and headers byte for byte, and why, in headers of its own (spec section 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from voc_stream.runtime.publisher import Outgoing
+from voc_stream.stages.outcome import DeadLetter, Facts
+
+PREFIX = "voc-dlq-"
+LONGEST_REASON = 2000
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Return the name of a topic's dead-letter twin; a dead-letter topic has none of its own."""
+    return topic if topic.endswith(".dlq") else f"{topic}.dlq"
+
+
+def dead_letter_record(record: Any, facts: Facts, stage: str, letter: DeadLetter) -> Outgoing:
+    """Return what to publish: Kafka's record as it was, with headers `voc-dlq-…` added that hold no payload.
+
+    Args:
+        record: the consumer record (key, value, headers, timestamp in ms).
+        facts: which record and attempt it is.
+        stage: the stage that gave up.
+        letter: why.
+    """
+    added = {
+        "error-type": letter.error_type,
+        "reason": letter.reason[:LONGEST_REASON],
+        "stage": stage,
+        "retries": str(facts.attempt - 1),
+        "topic": facts.topic,
+        "partition": str(facts.partition),
+        "offset": str(facts.offset),
+        "first-failure": _millis(record.timestamp),
+        "last-failure": facts.now.isoformat(),
+        "fingerprint": fingerprint(stage, letter),
+    }
+    headers = (*record.headers, *((f"{PREFIX}{name}", value.encode()) for name, value in added.items()))
+    return Outgoing(dead_letter_topic(facts.topic), record.key, record.value, headers, record.partition)
+
+
+def fingerprint(stage: str, letter: DeadLetter) -> str:
+    """Return 16 hex digits that are equal for the same failure: stage, error type, reason without its numbers and quoted words."""
+    normal = re.sub(r"'[^']*'|\"[^\"]*\"|[0-9a-f]{8,}|\d+", "#", letter.reason.lower())
+    return hashlib.sha256(f"{stage}\x1f{letter.error_type}\x1f{normal}".encode()).hexdigest()[:16]
+
+
+def _millis(timestamp: int | None) -> str:
+    return "" if timestamp is None else str(timestamp)

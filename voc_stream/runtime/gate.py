@@ -1,0 +1,125 @@
+"""One gate per dependency: closed while it is down or asks us to wait, opened again by one probe at a time (spec section 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+from voc_stream.errors import OutsideError
+from voc_stream.logs import get_logger
+from voc_stream.runtime import metrics
+
+logger = get_logger(__name__)
+
+Probe = Callable[[], Awaitable[None]]
+Sleep = Callable[[float], Awaitable[None]]
+Clock = Callable[[], float]
+
+
+class Gate:
+    """Lets work through while its dependency is well.
+
+    Args:
+        dependency: its name as in metrics and `/readyz`.
+        probe: raises OutsideError while the dependency is not well.
+        first_pause: seconds before the first probe; doubled after each that fails.
+        longest_pause: bound of the pause.
+        sleep: how to wait; replaced in tests.
+        clock: monotonic seconds; replaced in tests.
+        chance: random numbers from 0 to 1; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        dependency: str,
+        probe: Probe,
+        *,
+        first_pause: float = 0.5,
+        longest_pause: float = 30.0,
+        sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.dependency = dependency
+        self.reason: str | None = None
+        self._probe = probe
+        self._first_pause = first_pause
+        self._longest_pause = longest_pause
+        self._sleep = sleep
+        self._clock = clock
+        self._chance = chance
+        self._opened = asyncio.Event()
+        self._opened.set()
+        self._probing: asyncio.Task[None] | None = None
+        self._last_success = float("-inf")
+        self._unavailable_since: dict[str, float] = {}
+        metrics.DEPENDENCY_UP.labels(dependency).set(1)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether work may go through."""
+        return self._opened.is_set()
+
+    async def passed(self) -> None:
+        """Wait until the gate is open."""
+        await self._opened.wait()
+
+    def succeeded(self) -> None:
+        """Note that the dependency just served a record."""
+        self._last_success = self._clock()
+        self._unavailable_since.clear()
+
+    def unavailable(self, record: str) -> None:
+        """Note that the dependency said 503 to a record."""
+        self._unavailable_since.setdefault(record, self._clock())
+
+    def serves_nobody(self, record: str) -> bool:
+        """Whether it has served no record since this one began to fail, and failed another one as well."""
+        began = self._unavailable_since.get(record)
+        return began is not None and self._last_success < began and len(self._unavailable_since) > 1
+
+    async def is_down(self) -> OutsideError | None:
+        """Ask the dependency itself; the answer is why it is not well, or None."""
+        try:
+            await self._probe()
+        except OutsideError as error:
+            return error
+        return None
+
+    def close(self, error: OutsideError) -> None:
+        """Let nothing through until a probe succeeds; the first probe comes after the pause that the dependency asked for, if it did."""
+        self.reason = error.reason
+        if self._probing is not None:
+            return
+        self._opened.clear()
+        metrics.DEPENDENCY_UP.labels(self.dependency).set(0)
+        logger.warning("a dependency is not well: its stages pause", dependency=self.dependency, reason=error.reason)
+        self._probing = asyncio.get_running_loop().create_task(self._probe_until_well(error.retry_after), name=f"probe {self.dependency}")
+
+    async def stop(self) -> None:
+        """Stop probing."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+            self._probing = None
+
+    async def _probe_until_well(self, retry_after: float | None) -> None:
+        began = self._clock()
+        pause = self._first_pause
+        wait = retry_after if retry_after is not None else pause
+        while True:
+            await self._sleep(min(wait, 600.0) * (1 + 0.2 * self._chance()))
+            error = await self.is_down()
+            if error is None:
+                break
+            self.reason = error.reason
+            pause = min(pause * 2, self._longest_pause)
+            wait = error.retry_after if error.retry_after is not None else pause
+        self.reason = None
+        self._probing = None
+        self._unavailable_since.clear()
+        self._opened.set()
+        metrics.DEPENDENCY_UP.labels(self.dependency).set(1)
+        logger.info("a dependency is well again", dependency=self.dependency, seconds=round(self._clock() - began, 1))

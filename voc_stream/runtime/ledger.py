@@ -1,0 +1,143 @@
+"""Which records of a partition are resolved, and how far the offset may be committed (ADR 0002).
+
+A record is resolved once everything that it causes is acknowledged. The commit position is the end of the contiguous
+resolved prefix and nothing else, so records may finish in any order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+class RecordBatch:
+    """The records of one fetch of one partition: the value of one Faust event.
+
+    Args:
+        topic: name of the topic.
+        partition: number of the partition.
+        records: consumer records in offset order, never empty; offsets may have holes (transaction markers, compaction).
+        ledger: where the batch is accounted for.
+        on_done: called once, when the last record is resolved.
+    """
+
+    __slots__ = ("_flags", "_ledger", "_on_done", "bytes", "partition", "pending", "records", "topic")
+
+    def __init__(
+        self, topic: str, partition: int, records: Sequence[Any], *, ledger: PartitionLedger, on_done: Callable[[], None] | None = None
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.records = records
+        self.pending = len(records)
+        self.bytes = sum((record.serialized_key_size or 0) + (record.serialized_value_size or 0) for record in records)
+        self._ledger = ledger
+        self._on_done = on_done
+        self._flags: bytearray | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def live(self) -> bool:
+        """Whether the partition is still ours in the generation that fetched the batch."""
+        return not self._ledger.closed
+
+    @property
+    def end(self) -> int:
+        """The offset after the last record."""
+        return int(self.records[-1].offset) + 1
+
+    def resolve(self, index: int) -> None:
+        """Mark one record as done with; a second time, or after revocation, it changes nothing."""
+        if self._ledger.closed or not self.pending:
+            return
+        if self._flags is None:
+            self._flags = bytearray(len(self.records))
+        if self._flags[index]:
+            return
+        self._flags[index] = 1
+        self._settle(1)
+
+    def resolve_all(self) -> None:
+        """Mark every record as done with."""
+        if self._ledger.closed or not self.pending:
+            return
+        self._settle(self.pending)
+
+    def first_unresolved(self) -> int:
+        """Return the offset of the first record that is not done with, or the end."""
+        if not self.pending:
+            return self.end
+        index = 0 if self._flags is None else self._flags.find(0)
+        return int(self.records[index].offset)
+
+    def _settle(self, count: int) -> None:
+        self.pending -= count
+        self._ledger.settled(self, count)
+        if not self.pending and self._on_done is not None:
+            self._on_done()
+
+
+class PartitionLedger:
+    """The fetched, not yet committed batches of one partition in one generation.
+
+    Args:
+        position: the offset that is committed, or where reading began.
+        max_records: above this many unresolved records the partition is full.
+        max_bytes: above this many unresolved bytes the partition is full.
+    """
+
+    def __init__(self, position: int, *, max_records: int, max_bytes: int) -> None:
+        self._base = position
+        self._batches: deque[RecordBatch] = deque()
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self.closed = False
+        self.unresolved_records = 0
+        self.unresolved_bytes = 0
+
+    def add(self, batch: RecordBatch) -> None:
+        """Account for a batch that was just fetched; batches come in offset order."""
+        self._batches.append(batch)
+        self.unresolved_records += len(batch)
+        self.unresolved_bytes += batch.bytes
+
+    def settled(self, batch: RecordBatch, count: int) -> None:
+        """Count records of a batch as resolved (called by the batch)."""
+        self.unresolved_records -= count
+        if not batch.pending:
+            self.unresolved_bytes -= batch.bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may be fetched for now."""
+        return self.unresolved_records >= self._max_records or self.unresolved_bytes >= self._max_bytes
+
+    @property
+    def roomy(self) -> bool:
+        """Whether fetching may begin again: half of the bound is free, so that it does not flutter."""
+        return self.unresolved_records * 2 <= self._max_records and self.unresolved_bytes * 2 <= self._max_bytes
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything fetched is resolved."""
+        return self.unresolved_records == 0
+
+    def position(self) -> int:
+        """Return the offset that may be committed: everything below it is resolved."""
+        while self._batches and not self._batches[0].pending:
+            self._base = self._batches.popleft().end
+        return self._batches[0].first_unresolved() if self._batches and self._has_progress() else self._base
+
+    def close(self) -> None:
+        """Forget everything: the partition was revoked or sought; what is unresolved will be delivered again."""
+        self.closed = True
+        self._batches.clear()
+        self.unresolved_records = 0
+        self.unresolved_bytes = 0
+
+    def _has_progress(self) -> bool:
+        head = self._batches[0]
+        return head.first_unresolved() > int(head.records[0].offset)

@@ -1,0 +1,41 @@
+"""Every metric, by the one name that dashboards and alerts may use (spec section 8)."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=REGISTRY)
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+_MILLISECONDS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000)
+
+RECORDS = Counter("voc_stage_records", "Records a stage is done with.", ("stage", "outcome"), registry=REGISTRY)
+STAGE_SECONDS = Histogram("voc_stage_seconds", "From taking a chunk of records up to resolving it.", ("stage",), buckets=_SECONDS, registry=REGISTRY)
+RETRIES = Counter("voc_stage_retries", "Attempts beyond the first.", ("stage",), registry=REGISTRY)
+DEAD_LETTERS = Counter("voc_dead_letters", "Records given up.", ("stage", "error_type"), registry=REGISTRY)
+IN_FLIGHT = Gauge("voc_stage_in_flight", "Records a stage is working on.", ("stage",), registry=REGISTRY)
+CONCURRENCY_LIMIT = Gauge("voc_stage_concurrency_limit", "Most records a stage works on at once.", ("stage",), registry=REGISTRY)
+QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
+DEPENDENCY_UP = Gauge("voc_dependency_up", "1 if the dependency is well, else 0 and its stages pause.", ("dependency",), registry=REGISTRY)
+CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records in the assigned partitions beyond the committed offsets.", ("topic", "group"), registry=REGISTRY)
+
+POLLS = Counter("voc_polls", "Searches of the recorder.", ("sweep", "result"), registry=REGISTRY)
+POLLED_CALLS = Counter("voc_polled_calls", "Segments the recorder told of and that were published.", ("sweep",), registry=REGISTRY)
+POLL_SECONDS = Histogram("voc_poll_seconds", "One search of the recorder, with publishing.", ("sweep",), buckets=_SECONDS, registry=REGISTRY)
+INGEST_LAG = Gauge("ingest_lag_seconds", "Now less the end of the newest window that was polled.", registry=REGISTRY)
+INGEST_DELAY = Histogram(
+    "ingest_delay_seconds", "From a call's start until it entered audio.ready.", buckets=(*_SECONDS, 1800, 3600, 7200, 14_400), registry=REGISTRY
+)
+DOWNLOAD_LATENCY = Histogram("download_latency_ms", "Recorder to S3, one recording.", buckets=_MILLISECONDS, registry=REGISTRY)
+DOWNLOADED_BYTES = Counter("voc_downloaded_bytes", "Bytes copied from the recorder to S3.", registry=REGISTRY)
+SCORING_LATENCY = Histogram("scoring_latency_ms", "The scoring API's round trip.", buckets=_MILLISECONDS, registry=REGISTRY)
+SCORING_TOTAL = Histogram(
+    "scoring_total_latency_seconds", "From a call's start until it was scored.", buckets=(*_SECONDS, 1800, 3600, 7200, 14_400), registry=REGISTRY
+)
+HOP_SECONDS = Histogram(
+    "voc_hop_seconds", "From a call's end until it left this stage: its share of the two minutes.", ("stage",), buckets=_SECONDS, registry=REGISTRY
+)
+SCORED = Counter("voc_scored_calls", "Calls with a final result.", ("outcome", "reason"), registry=REGISTRY)
+REDRIVEN = Counter("voc_redriven_calls", "Parked or failed calls published again.", registry=REGISTRY)

@@ -1,0 +1,82 @@
+"""Publishing that is done when the broker says so: `acks=all`, and every send's own future awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faust.exceptions import ProducerSendError
+
+from voc_stream.errors import OutageError, RejectedError
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record to send; key and value are the bytes that Kafka gets."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+
+
+class Publisher:
+    """Sends records with the app's producer.
+
+    Args:
+        app: the Faust app.
+        timeout: seconds until unacknowledged records count as an outage of Kafka.
+    """
+
+    def __init__(self, app: Any, *, timeout: float = 30.0) -> None:
+        self._app = app
+        self._timeout = timeout
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Send records and wait until all are acknowledged.
+
+        Raises:
+            OutageError: Kafka did not acknowledge all of them in time; any may have been written.
+            RejectedError: a record is larger than Kafka takes.
+        """
+        if not records:
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                producer = await self._app.maybe_start_producer()
+                futures = [
+                    await producer.send(record.topic, record.key, record.value, record.partition, None, list(record.headers)) for record in records
+                ]
+                await asyncio.gather(*futures)
+        except TimeoutError as error:
+            msg = "records were not acknowledged in time"
+            raise OutageError("kafka", msg) from error
+        except MessageSizeTooLargeError as error:
+            largest = max(len(record.value or b"") for record in records)
+            msg = f"a record of {largest} bytes is larger than Kafka takes"
+            raise RejectedError("kafka", msg) from error
+        except (KafkaError, ProducerSendError) as error:
+            if isinstance(error.__cause__, MessageSizeTooLargeError):
+                msg = "a record is larger than Kafka takes"
+                raise RejectedError("kafka", msg) from error
+            raise OutageError("kafka", type(error).__name__) from error
+
+    async def probe(self) -> None:
+        """Ask the broker for metadata.
+
+        Raises:
+            OutageError: it does not answer.
+        """
+        try:
+            async with asyncio.timeout(5.0):
+                producer = await self._app.maybe_start_producer()
+                client = producer._ensure_producer().client  # noqa: SLF001 - Faust offers no metadata request
+                await client.fetch_all_metadata()
+        except (KafkaError, ProducerSendError, TimeoutError, OSError) as error:
+            raise OutageError("kafka", type(error).__name__) from error
