@@ -1,0 +1,60 @@
+"""``pytest`` alone runs what needs no servers; ``pytest --integration`` runs the rest, too, on one stack for the whole session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.stack import Stack
+from voc_stream.settings import Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+_NEEDS_STACK = tuple(ROOT / "tests" / folder for folder in ("integration", "chaos"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--integration", action="store_true", help="also run the tests that need the stack's servers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what lies under integration/ and chaos/; without ``--integration`` leave it out."""
+    for item in items:
+        if any(folder in item.path.parents for folder in _NEEDS_STACK):
+            item.add_marker(pytest.mark.integration)
+    if config.getoption("--integration"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("integration")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("integration")]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The stack in STACK_DIR (or ``.stack``) if one runs there, else one of our own: free ports, a folder of its own, an empty recorder."""
+    running = Stack(Path(os.environ.get("STACK_DIR") or ROOT / ".stack"))
+    if _is_complete(running):
+        yield running
+        return
+    own = Stack(ROOT / ".stack-test", any_ports=True, recorder_args=("--calls", "0"))
+    with own:
+        yield own
+
+
+@pytest.fixture
+def settings(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a worker on the stack; processes that a test starts find it, too."""
+    monkeypatch.setenv("STACK_DIR", str(stack.folder.absolute()))
+    return load_settings()
+
+
+def _is_complete(stack: Stack) -> bool:
+    try:
+        states = stack.status()
+    except StackError:
+        return False
+    return bool(stack.endpoints) and all(state == "running" for state in states.values())

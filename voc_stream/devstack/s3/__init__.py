@@ -1,0 +1,1 @@
+"""S3 by moto, with its objects kept over a restart."""

@@ -1,0 +1,33 @@
+"""moto keeps buckets and objects in its process: written to a file when the server ends, read again when it starts."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+_FILE = "buckets.pickle"
+
+
+def save(folder: Path) -> None:
+    """Write every bucket, object, tag and unfinished upload, replacing the file in one step."""
+    draft = folder / f".{_FILE}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        pickle.dump(dict(_backend().buckets), file, protocol=pickle.HIGHEST_PROTOCOL)
+    draft.replace(folder / _FILE)
+
+
+def load(folder: Path) -> None:
+    """Bring back what :func:`save` wrote; nothing if there is no file. The folder must be ours alone: a pickle can run code."""
+    path = folder / _FILE
+    if path.exists():
+        with path.open("rb") as file:
+            _backend().buckets.update(pickle.load(file))  # noqa: S301 - written by save(), mode 0600, in the stack's own folder
+
+
+def _backend() -> Any:
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
+
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
