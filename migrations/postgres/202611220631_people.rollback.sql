@@ -1,0 +1,2 @@
+DROP TABLE customer_pii;
+DROP TABLE agent;

@@ -1,0 +1,155 @@
+"""PostgreSQL: a pool that opens by itself, and its errors in our own terms (voc_stream.errors)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
+
+import asyncpg
+
+from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
+from voc_stream.settings import Settings
+
+NAME = "postgres"
+APPLICATION = "voc-stream"
+
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+# SQLSTATE classes that speak of the server, not of our statement.
+_OUTAGE_CLASSES = {
+    "08": "connection lost",
+    "28": "refuses our user or password",
+    "3D": "the database does not exist; run: faust -A voc_stream migrate",
+    "53": "out of resources (disk, memory or connections)",
+    "57": "shutting down, starting, or ended our session",
+    "58": "system error",
+    "XX": "internal error",
+}
+_OUTAGE_STATES = {
+    "25006": "is read-only",
+    "42501": "denies our user a right that it needs",
+    "42P01": "a table is missing; run: faust -A voc_stream migrate",
+    "42703": "a column is missing; run: faust -A voc_stream migrate",
+}
+_TRANSIENT_STATES = {"57014": "statement took too long", "55P03": "row is locked"}
+
+
+class Database:
+    """A pool of connections, made at first use; the server need not be up before that, and may come and go.
+
+    Args:
+        settings: POSTGRES_DSN, POSTGRES_POOL_SIZE, POSTGRES_TIMEOUT_SECONDS (of getting a connection, and of each statement).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._dsn = settings.postgres_dsn.get_secret_value()
+        self._size = settings.postgres_pool_size
+        self._timeout = settings.postgres_timeout_seconds
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection, outside a transaction.
+
+        Raises:
+            OutsideError: what `outside_error` makes of the failure, inside the block too.
+        """
+        pool = await self._opened()
+        with translated():
+            connection = await self._acquire(pool)
+            try:
+                yield connection
+            finally:
+                await pool.release(connection, timeout=self._timeout)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            OutsideError: what `outside_error` makes of the failure, inside the block too.
+        """
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def probe(self) -> None:
+        """Ask the server for a sign of life.
+
+        Raises:
+            OutsideError: it gives none.
+        """
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    async def close(self) -> None:
+        """Give all connections back; statements under way are ended after the time-out."""
+        if self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        try:
+            await asyncio.wait_for(pool.close(), self._timeout)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            pool.terminate()
+
+    async def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._dsn,
+                    min_size=0,  # no connection before the first use
+                    max_size=self._size,
+                    timeout=self._timeout,
+                    command_timeout=self._timeout,
+                    server_settings={"application_name": APPLICATION, "timezone": "UTC"},
+                )
+            return self._pool
+
+    async def _acquire(self, pool: asyncpg.Pool[asyncpg.Record]) -> Connection:
+        try:
+            return await pool.acquire(timeout=self._timeout)
+        except TimeoutError:
+            raise OutageError(NAME, f"no connection within {self._timeout:g} s") from None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our own errors in place of the driver's."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError) as error:
+        raise outside_error(error) from error
+
+
+def outside_error(error: Exception) -> OutsideError:
+    """Say what to do about a failure of asyncpg or of the network; the reason never quotes a value.
+
+    Returns:
+        OutageError (the server is down, full, or not migrated), TransientError (conflict, time-out) or RejectedError (the data cannot be stored).
+    """
+    match error:
+        case asyncpg.PostgresError():
+            return _by_state(error)
+        case TimeoutError():
+            return TransientError(NAME, "no answer in time")
+        case OSError():
+            return OutageError(NAME, f"cannot be reached ({type(error).__name__})")
+        case asyncpg.InterfaceError() if isinstance(error, ValueError):
+            return RejectedError(NAME, "a value does not fit its column's type")
+        case _:
+            return OutageError(NAME, "connection lost")
+
+
+def _by_state(error: asyncpg.PostgresError) -> OutsideError:
+    state: str = getattr(error, "sqlstate", None) or "XX000"
+    if state in _TRANSIENT_STATES:
+        return TransientError(NAME, _TRANSIENT_STATES[state])
+    if outage := _OUTAGE_STATES.get(state) or _OUTAGE_CLASSES.get(state[:2]):
+        return OutageError(NAME, f"{outage} ({state})")
+    if state[:2] == "40":
+        return TransientError(NAME, f"conflict with another transaction ({state})")
+    places = (getattr(error, part, None) for part in ("table_name", "column_name", "constraint_name"))
+    where = " ".join(place for place in places if place)
+    return RejectedError(NAME, f"{type(error).__name__} ({state}){' at ' + where if where else ''}")
