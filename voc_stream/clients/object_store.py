@@ -1,0 +1,221 @@
+"""S3: recordings and transcripts, encrypted, in bounded memory (spec sections 2.4 and 9)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
+
+from voc_stream.clients.byte_budget import ByteBudget
+from voc_stream.clients.s3_faults import DEPENDENCY, code_of, faults
+from voc_stream.clients.s3_parts import Parts
+from voc_stream.clients.s3_upload import MultipartUpload
+from voc_stream.clients.streams import ByteStream
+from voc_stream.errors import RejectedError, TransientError
+from voc_stream.settings import Settings
+from voc_stream.stages.outside import Stored
+
+CHUNK = 64 << 10
+
+# Of all uploads' part buffers together: 32 parts of 5 MiB.
+PART_MEMORY = 160 << 20
+
+Tags = Callable[[Stored], Mapping[str, str]]
+Metadata = Callable[[], Mapping[str, str]]
+
+
+class ObjectStore:
+    """The bucket of recordings and transcripts. `open` before use and `close` after.
+
+    Every object is encrypted at rest (`S3_SSE`). Every method raises `OutsideError` for a fault of S3: `RejectedError` for a key that is not
+    there, `OutageError` for a bucket that is not.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bucket = settings.bucket
+        self._budget = ByteBudget(PART_MEMORY)
+        self._cleanups: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+
+    async def open(self) -> None:
+        """Make the client and its pool; nothing is asked yet."""
+        settings = self._settings
+        self._client = await self._stack.enter_async_context(
+            get_session().create_client(
+                "s3",
+                region_name=settings.s3_region,
+                endpoint_url=settings.s3_endpoint_url,
+                aws_access_key_id=settings.s3_access_key_id or None,
+                aws_secret_access_key=settings.s3_secret_access_key.get_secret_value() or None,
+                config=_config(settings),
+            )
+        )
+
+    async def close(self) -> None:
+        """Wait for uploads that are being aborted, then close the pool."""
+        if self._cleanups:
+            await asyncio.wait(self._cleanups, timeout=self._settings.s3_timeout_seconds)
+        await self._stack.aclose()
+
+    async def put_stream(
+        self, key: str, chunks: AsyncIterator[bytes], *, content_type: str, metadata: Metadata, tags: Tags, expected_size: int | None = None
+    ) -> Stored:
+        """Store a stream of any length in the memory of one part, hashing it on the way.
+
+        A stream shorter than a part is one put. A longer one is a multipart upload, aborted if anything comes between.
+
+        Args:
+            key: the object's key.
+            chunks: the stream; it waits while a part is sent. Its own errors are raised as they are.
+            content_type: the object's.
+            metadata: asked when the object is created, which is when the first part (or all of a short stream) has been read.
+            tags: asked at the end, when the hash is known.
+            expected_size: bytes to come, where known: a short stream then takes less of the shared memory.
+        """
+        parts = Parts(chunks, self._settings.s3_part_bytes)
+        await parts.start()
+        share = self._settings.s3_part_bytes
+        async with self._budget.hold(share if expected_size is None else min(share, max(expected_size, CHUNK))):
+            if not await parts.fill():
+                stored = Stored(key=key, sha256=parts.sha256, size=parts.size)
+                options = self._options(content_type, metadata())
+                await self._put(key, parts.buffer, {"ChecksumCRC32": parts.checksum, "ContentLength": parts.filled, **options}, tags(stored))
+                return stored
+            upload = MultipartUpload(self._client, self._bucket, key, self._cleanups)
+            await upload.send(parts, self._options(content_type, metadata()))
+        stored = Stored(key=key, sha256=parts.sha256, size=parts.size)
+        with faults(self._bucket):
+            tag_set = [{"Key": name, "Value": value} for name, value in tags(stored).items()]
+            await self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": tag_set})
+        return stored
+
+    async def put_bytes(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]) -> Stored:
+        """Store bytes as an object; the tag `sha256` is added."""
+        stored = Stored(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        options = {"ChecksumAlgorithm": "CRC32", **self._options(content_type, metadata)}
+        await self._put(key, data, options, {**tags, "sha256": stored.sha256})
+        return stored
+
+    async def get_bytes(self, key: str, limit: int) -> bytes:
+        """Read an object of at most `limit` bytes.
+
+        Raises:
+            RejectedError: it is not there, or longer.
+        """
+        async with self.open_object(key) as found:
+            if found.size is None or found.size > limit:
+                raise RejectedError(DEPENDENCY, f"the object is longer than {limit} bytes")
+            return b"".join([chunk async for chunk in found.chunks()])
+
+    @asynccontextmanager
+    async def open_object(self, key: str) -> AsyncIterator[ByteStream]:
+        """Open an object; its chunks, 64 KiB at most, arrive as they are read, and leaving early closes the connection.
+
+        Raises:
+            RejectedError: it is not there.
+        """
+        with faults(self._bucket):
+            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+        body = answer["Body"]
+        try:
+            yield ByteStream(answer["ContentLength"], answer.get("ContentType", ""), self._chunks(body, answer["ContentLength"]))
+        finally:
+            body.close()
+
+    async def head(self, key: str) -> Stored | None:
+        """Return what lies under a key, or None; the hash is the object's tag."""
+        with faults(self._bucket):
+            try:
+                # The tags first: unlike HEAD, their answer tells a missing bucket from a missing key.
+                tagging = await self._client.get_object_tagging(Bucket=self._bucket, Key=key)
+                head = await self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if code_of(error) in {"NoSuchKey", "404"}:
+                    return None
+                raise
+        tags = {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
+        return Stored(key=key, sha256=tags.get("sha256", ""), size=head["ContentLength"])
+
+    async def abort_orphans(self, older_than: timedelta) -> int:
+        """Abort the uploads that a killed worker left: begun, and last added to, longer ago than `older_than`. Return how many."""
+        cutoff = datetime.now(UTC) - older_than
+        aborted = 0
+        with faults(self._bucket):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket)
+            async for page in pages:
+                for upload in page.get("Uploads", ()):
+                    where = {"Bucket": self._bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    if upload["Initiated"] < cutoff and await self._untouched_since(cutoff, where):
+                        with _gone_is_fine():
+                            await self._client.abort_multipart_upload(**where)
+                            aborted += 1
+        return aborted
+
+    async def probe(self) -> None:
+        """Raise what is wrong with S3 or the bucket."""
+        with faults(self._bucket):
+            await self._client.head_bucket(Bucket=self._bucket)
+
+    async def _untouched_since(self, cutoff: datetime, where: Mapping[str, str]) -> bool:
+        with _gone_is_fine():
+            async for page in self._client.get_paginator("list_parts").paginate(**where):
+                if any(part["LastModified"] >= cutoff for part in page.get("Parts", ())):
+                    return False
+        return True
+
+    async def _put(self, key: str, body: Any, options: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        with faults(self._bucket):
+            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, Tagging=urlencode(tags), **options)
+
+    async def _chunks(self, body: Any, size: int) -> AsyncIterator[bytes]:
+        got = 0
+        with faults(self._bucket):
+            while chunk := await body.read(CHUNK):
+                got += len(chunk)
+                yield chunk
+        if got != size:
+            raise TransientError(DEPENDENCY, "the object broke off")
+
+    def _options(self, content_type: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+        options: dict[str, Any] = {"ContentType": content_type, "Metadata": dict(metadata), "ServerSideEncryption": self._settings.s3_sse}
+        if self._settings.s3_sse == "aws:kms":
+            options["SSEKMSKeyId"] = self._settings.s3_kms_key_id
+        return options
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    """Pass over an upload that its owner completed or aborted meanwhile."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) != "NoSuchUpload":
+            raise
+
+
+def _config(settings: Settings) -> AioConfig:
+    secure = (settings.s3_endpoint_url or "https:").startswith("https:")
+    s3: dict[str, Any] = {"addressing_style": "path" if settings.s3_endpoint_url else "auto"}
+    if secure:
+        # Each part carries a checksum of ours, and TLS protects it: a second hash for the signature is not needed.
+        s3["payload_signing_enabled"] = False
+    return AioConfig(
+        max_pool_connections=settings.download_in_flight + settings.scoring_in_flight + 8,
+        connect_timeout=min(settings.s3_timeout_seconds, 10.0),
+        read_timeout=settings.s3_timeout_seconds,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        tcp_keepalive=True,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3=s3,
+    )
