@@ -93,7 +93,7 @@ class PostgresSchema:
             OutageError: it is missing and must be created by an operator.
         """
         with self._session("postgres") as session:
-            if session.execute("SELECT FROM pg_database WHERE datname = %s", (self.database,)).fetchone():
+            if session.execute("SELECT 1 FROM pg_database WHERE datname = %s", (self.database,)).fetchone():
                 return False
             if not self._may_create:
                 raise OutageError("postgres", f"database {self.database} does not exist; create it (only APP_ENV=dev does so by itself)")
@@ -101,6 +101,8 @@ class PostgresSchema:
                 session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 return False  # another one was faster
+            except psycopg.errors.InsufficientPrivilege:
+                raise OutageError("postgres", f"database {self.database} does not exist, and our user must not create it") from None
             return True
 
     @contextmanager

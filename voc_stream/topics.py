@@ -1,0 +1,98 @@
+"""Every Kafka topic (spec section 1): who partitions it, for how long it keeps what, and its dead-letter twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from voc_stream.settings import Settings
+
+CALLS_POLLED = "calls.polled"
+CALLS_RAW = "calls.raw"
+CALLS_ENRICHED = "calls.enriched"
+AUDIO_READY = "audio.ready"
+SCORING_RESULTS = "scoring.results"
+VOC_CALLS = "voc.calls"
+VOC_ACTIONS = "voc.actions"
+VOC_METRICS = "voc.metrics"
+VOC_ALERTS = "voc.alerts"
+MODEL_VERSION_UPDATED = "model.version.updated"
+
+# The table of calls that the dedup stage has seen; its changelog has the source's partitions.
+CALLS_SEEN = "calls-seen"
+
+MAX_MESSAGE_BYTES = 1 << 20
+# What a dead letter adds to the original: error, stack, coordinates.
+DEAD_LETTER_ROOM_BYTES = 64 << 10
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as `faust -A voc_stream topics` makes it.
+
+    Attributes:
+        key: what its records are keyed by; records of one key stay in order.
+        retention_seconds: how long it keeps a record; None where compaction decides.
+        consumed: whether a stage of ours reads it, so that it has a dead-letter twin.
+    """
+
+    name: str
+    key: str
+    partitions: int
+    retention_seconds: int | None
+    cleanup: Literal["delete", "compact"] = "delete"
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    consumed: bool = True
+
+    @property
+    def dead_letter(self) -> Topic | None:
+        """The twin that keeps what could not pass; a dead-letter topic has none."""
+        if not self.consumed:
+            return None
+        return replace(
+            self,
+            name=f"{self.name}.dlq",
+            retention_seconds=30 * _DAY,
+            max_message_bytes=self.max_message_bytes + DEAD_LETTER_ROOM_BYTES,
+            consumed=False,
+        )
+
+    def config(self, replication: int) -> dict[str, str]:
+        """Return the broker's settings of this topic; with three replicas a write must reach two."""
+        config = {
+            "cleanup.policy": self.cleanup,
+            "max.message.bytes": str(self.max_message_bytes),
+            "min.insync.replicas": "2" if replication >= 3 else "1",
+        }
+        if self.retention_seconds is not None:
+            config["retention.ms"] = str(self.retention_seconds * 1000)
+        return config
+
+
+CALLS_PIPELINE = (
+    Topic(CALLS_POLLED, "call_id", 12, 7 * _DAY),
+    Topic(CALLS_RAW, "call_id", 12, 7 * _DAY),
+    Topic(CALLS_ENRICHED, "call_id", 12, 7 * _DAY),
+    Topic(AUDIO_READY, "call_id", 24, 14 * _DAY),
+    Topic(SCORING_RESULTS, "call_id", 24, 30 * _DAY),
+    Topic(MODEL_VERSION_UPDATED, "model_version", 1, 30 * _DAY),
+    Topic(VOC_ALERTS, "tenant_id", 12, 7 * _DAY, consumed=False),
+)
+
+
+def all_topics(settings: Settings) -> tuple[Topic, ...]:
+    """Return everything that must be there before a worker starts: topics, dead-letter twins, Faust's own."""
+    voc_names = dict.fromkeys((VOC_CALLS, VOC_ACTIONS, VOC_METRICS, *settings.kafka_topics))
+    ours = (*CALLS_PIPELINE, *(Topic(name, "tenant's own", 12, 7 * _DAY) for name in voc_names))
+    twins = tuple(twin for topic in ours if (twin := topic.dead_letter))
+    return (*ours, *twins, *_of_faust(settings.kafka_group_id))
+
+
+def _of_faust(app_id: str) -> tuple[Topic, ...]:
+    """Return what Faust would create itself, if it could on Kafka 4."""
+    return (
+        Topic(f"{app_id}-{CALLS_SEEN}-changelog", "call_id", 12, None, cleanup="compact", consumed=False),
+        Topic(f"{app_id}-__assignor-__leader", "none", 1, _DAY, consumed=False),
+    )
