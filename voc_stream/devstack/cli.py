@@ -37,7 +37,7 @@ class _Group(click.Group):
         try:
             super().invoke(ctx)
         except StackError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(str(error), err=True)
             ctx.exit(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -115,15 +116,11 @@ class _Run:
         await self.start()
 
     async def pause(self) -> None:
-        import signal
-
         if self._child is not None:
             self._child.signal(signal.SIGSTOP)
             self.state = "paused"
 
     async def resume(self) -> None:
-        import signal
-
         if self._child is not None:
             self._child.signal(signal.SIGCONT)
             self.state = "running"
@@ -158,5 +155,5 @@ class _Run:
             self._child, self._watch = None, None
             self.state = f"dead: it {child.ending()}"
             self._say(f"{self.part.name:<11} DIED: it {child.ending()}; its last lines:\n{child.tail()}")
-            self._say(f"{'':<11} start it again: python -m voc_stream.devstack start {self.part.name}")
+            self._say(f"{'':<11} start it again: python -m voc_stream.devstack start {self.part.name} --dir {self.part.site.folder.given}")
             await child.kill()  # what it left of its group
