@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
 from voc_stream.clients.call_changes import Redrives, Transition, call_id_of, redriven_at, write_enriched
 from voc_stream.clients.call_customers import move_customers
 from voc_stream.clients.call_rows import ASSET, RESULT, TimelineEntry, audio_ready, enriched_call, scoring_result
 from voc_stream.clients.call_timeline import Happening, read_timeline, write_timeline
-from voc_stream.clients.postgres import Connection, Database
+from voc_stream.clients.postgres import NAME, Connection, Database
+from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.calls import UNASSIGNED, AudioReady, EnrichedCall, ScoringResult
-from voc_stream.security.vault import Vault
+from voc_stream.security.vault import NoKeyError, SealError, Vault
 from voc_stream.settings import Settings
 from voc_stream.stages.changes import Change, Enriched, Status
 
@@ -76,7 +77,7 @@ class CallStore:
             return
         enriched = [change for change in changes if isinstance(change, Enriched)]
         others = [change for change in changes if not isinstance(change, Enriched)]
-        async with self._db.transaction() as connection:
+        async with self._transaction() as connection:
             happenings: list[Happening] = await write_enriched(connection, self._vault, enriched) if enriched else []
             if others:
                 transition = Transition(connection, self._redrives)
@@ -133,7 +134,7 @@ class CallStore:
 
         When the block ends the calls and their customers' data are the new tenant's; when it raises, nothing has changed.
         """
-        async with self._db.transaction() as connection:
+        async with self._transaction() as connection:
             routes = await self._mapped_routes(connection, tenant_of)
             rows = await connection.fetch(_UNASSIGNED, [s for s, _ in routes], [k for _, k in routes], limit) if routes else []
             calls = [enriched_call(row, tenant_id=routes[row["service"], row["skill"]]) for row in rows]
@@ -163,6 +164,13 @@ class CallStore:
         async with self._db.connection() as connection:
             return await read_timeline(connection, call_id)
 
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        """Lend a transaction in which the vault's errors count as the database's: a missing key pauses what writes to it."""
+        with _vault_as_ours():
+            async with self._db.transaction() as connection:
+                yield connection
+
     async def _mapped_routes(self, connection: Connection, tenant_of: TenantOf) -> dict[tuple[str, str], str]:
         """Return the mapped among the few routes of unassigned calls, so that unmapped calls never stand before mapped ones."""
         rows = await connection.fetch(_UNASSIGNED_ROUTES)
@@ -176,3 +184,13 @@ class CallStore:
 
 def _redriven(call_id: str, now: datetime, redrives: int) -> Happening:
     return Happening(call_id, "redrive", "redriven", redriven_at(now, redrives), Status.PENDING_DOWNLOAD)
+
+
+@contextmanager
+def _vault_as_ours() -> Iterator[None]:
+    try:
+        yield
+    except NoKeyError as error:
+        raise OutageError(NAME, error.reason) from error
+    except SealError as error:
+        raise RejectedError(NAME, error.reason) from error

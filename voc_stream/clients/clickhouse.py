@@ -93,7 +93,7 @@ class Warehouse:
         """Insert results as one block; acknowledged when they are on disk. The same call and model again is the same row.
 
         Args:
-            results: at least none.
+            results: none is fine, too.
             token: names this block; sent again, it adds nothing.
 
         Raises:
@@ -129,12 +129,12 @@ class Warehouse:
             await client.command(statement, parameters=dict(parameters or {}))
 
     async def probe(self) -> None:
-        """Ask the server for a sign of life.
+        """Ask whether our table is there.
 
         Raises:
-            OutsideError: it gives none.
+            OutsideError: it is not, or nobody answers.
         """
-        await self.query("SELECT 1")
+        await self.query("SELECT call_id FROM call_scores LIMIT 0")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -76,13 +76,13 @@ class Database:
             yield connection
 
     async def probe(self) -> None:
-        """Ask the server for a sign of life.
+        """Ask whether our tables are there and may be written.
 
         Raises:
-            OutsideError: it gives none.
+            OutsideError: they are not, or nobody answers.
         """
         async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+            await connection.execute("SELECT FROM call LIMIT 0 FOR UPDATE")  # refused by a server that is read-only
 
     async def close(self) -> None:
         """Give all connections back; statements under way are ended after the time-out."""
