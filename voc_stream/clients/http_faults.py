@@ -40,8 +40,11 @@ def status_fault(dependency: str, response: aiohttp.ClientResponse, detail: str 
         response: the answer; only its status and Retry-After are read.
         detail: a sentence of the dependency's own, which goes into the reason of a rejection.
     """
-    status = response.status
-    wait = retry_after(response.headers.get("Retry-After"))
+    return item_fault(dependency, response.status, detail, retry_after(response.headers.get("Retry-After")))
+
+
+def item_fault(dependency: str, status: int, detail: str = "", wait: float | None = None) -> OutsideError:
+    """Return the error for a status, told by an answer or, for one item, inside of it; `wait` is its Retry-After in seconds."""
     reason = f"it answered {status}"
     if status in _REJECTED:
         return RejectedError(dependency, f"{reason}: {detail}" if detail else reason)
