@@ -21,6 +21,7 @@ from voc_stream.clients.s3_upload import MultipartUpload
 from voc_stream.clients.streams import ByteStream
 from voc_stream.errors import RejectedError, TransientError
 from voc_stream.settings import Settings
+from voc_stream.stages.keys import tag_value
 from voc_stream.stages.outside import Stored
 
 CHUNK = 64 << 10
@@ -35,7 +36,7 @@ Metadata = Callable[[], Mapping[str, str]]
 class ObjectStore:
     """The bucket of recordings and transcripts. `open` before use and `close` after.
 
-    Every object is encrypted at rest (`S3_SSE`). Every method raises `OutsideError` for a fault of S3: `RejectedError` for a key that is not
+    Every object is encrypted at rest (`S3_SSE`); what a tag cannot hold becomes `_`. Every method raises `OutsideError` for a fault of S3: `RejectedError` for a key that is not
     there, `OutageError` for a bucket that is not.
     """
 
@@ -95,7 +96,7 @@ class ObjectStore:
             await upload.send(parts, self._options(content_type, metadata()))
         stored = Stored(key=key, sha256=parts.sha256, size=parts.size)
         with faults(self._bucket):
-            tag_set = [{"Key": name, "Value": value} for name, value in tags(stored).items()]
+            tag_set = [{"Key": name, "Value": tag_value(value)} for name, value in tags(stored).items()]
             await self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": tag_set})
         return stored
 
@@ -174,8 +175,9 @@ class ObjectStore:
         return True
 
     async def _put(self, key: str, body: Any, options: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        tagging = urlencode({name: tag_value(value) for name, value in tags.items()})
         with faults(self._bucket):
-            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, Tagging=urlencode(tags), **options)
+            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, Tagging=tagging, **options)
 
     async def _chunks(self, body: Any, size: int) -> AsyncIterator[bytes]:
         got = 0

@@ -12,7 +12,7 @@ from voc_stream.clients.object_store import Metadata, Tags
 from voc_stream.clients.probe import AudioProbe, NotAudioError
 from voc_stream.clients.streams import ByteStream
 from voc_stream.events.calls import EnrichedCall
-from voc_stream.stages.keys import recording_key, tag_value
+from voc_stream.stages.keys import recording_key
 from voc_stream.stages.outside import AudioFacts, Copied, Stored
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9.+-]{1,64}/[a-z0-9.+-]{1,64}")
@@ -89,4 +89,4 @@ async def _outcome(probe: AudioProbe) -> tuple[AudioFacts | None, str | None]:
 
 def _tags(call: EnrichedCall, stored: Stored) -> Mapping[str, str]:
     date = call.started_at.astimezone(UTC).date().isoformat()
-    return {"call_id": tag_value(call.call_id), "agent_id": tag_value(call.agent_id), "date": date, "sha256": stored.sha256}
+    return {"call_id": call.call_id, "agent_id": call.agent_id, "date": date, "sha256": stored.sha256}

@@ -22,12 +22,12 @@ class ScoreRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoredAudio(msgspec.Struct, frozen=True, kw_only=True):
-    """What the scorer heard; `talk_seconds` by speaker."""
+    """What the scorer heard; `talk_seconds` by speaker. None where there was nothing to read it from."""
 
-    codec: str = ""
+    codec: str | None = None
     duration: _Seconds = 0.0
-    sample_rate: _Count = 0
-    channels: _Count = 0
+    sample_rate: _Count | None = None
+    channels: _Count | None = None
     talk_seconds: dict[str, _Seconds] = {}
 
 
