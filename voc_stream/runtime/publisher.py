@@ -38,22 +38,22 @@ class Publisher:
         self._app = app
         self._timeout = timeout
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        """Send records and wait until all are acknowledged.
+    async def publish(self, records: Sequence[Outgoing]) -> list[int]:
+        """Send records and wait until all are acknowledged; returns their offsets.
 
         Raises:
             OutageError: Kafka did not acknowledge all of them in time; any may have been written.
             RejectedError: a record is larger than Kafka takes.
         """
         if not records:
-            return
+            return []
         try:
             async with asyncio.timeout(self._timeout):
                 producer = await self._app.maybe_start_producer()
                 futures = [
                     await producer.send(record.topic, record.key, record.value, record.partition, None, list(record.headers)) for record in records
                 ]
-                await asyncio.gather(*futures)
+                sent = await asyncio.gather(*futures)
         except TimeoutError as error:
             msg = "records were not acknowledged in time"
             raise OutageError("kafka", msg) from error
@@ -66,6 +66,7 @@ class Publisher:
                 msg = "a record is larger than Kafka takes"
                 raise RejectedError("kafka", msg) from error
             raise OutageError("kafka", type(error).__name__) from error
+        return [int(metadata.offset) for metadata in sent]
 
     async def probe(self) -> None:
         """Ask the broker for metadata.

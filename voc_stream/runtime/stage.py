@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
-from voc_stream.events.base import Decoder, MalformedError, Wire, encode
+from voc_stream.events.base import Decoder, MalformedError, encode
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.dead_letter import dead_letter_record
@@ -26,6 +26,7 @@ from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
+from voc_stream.stages.retry import RetryPolicy
 
 logger = get_logger(__name__)
 
@@ -45,7 +46,7 @@ class Delivery:
 
 
 Work = Callable[[Sequence[Delivery]], Awaitable[Sequence[Outcome]]]
-Failed = Callable[[Wire, OutsideError, Facts, float], Retry | DeadLetter]
+Failed = Callable[[Any, OutsideError, Facts, float], Retry | DeadLetter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,16 @@ class Stage:
     chunk: int = 1
 
 
+def by_policy(policy: RetryPolicy) -> Failed:
+    """Return what a stage says of a failed attempt that only the policy has a word in."""
+    return lambda _event, error, facts, chance: policy.after(error, facts.attempt, chance)
+
+
 class Publishes(Protocol):
     """What the runner needs of a publisher."""
 
-    async def publish(self, records: Sequence[Outgoing]) -> None:
-        """Send and wait for acknowledgement."""
+    async def publish(self, records: Sequence[Outgoing]) -> list[int]:
+        """Send and wait for acknowledgement; the offsets."""
 
 
 class Applies(Protocol):
@@ -137,6 +143,11 @@ class StageRunner:
     def busy(self) -> bool:
         """Whether any record is waiting or being worked on."""
         return bool(self._running) or any(batch.live for queue in self._waiting.values() for batch, _ in queue)
+
+    def waiting_records(self) -> int:
+        """Return how many records are fetched for this stage and not resolved."""
+        batches = {id(batch): batch for queue in self._waiting.values() for batch, _ in queue if batch.live}
+        return sum(batch.pending for batch in batches.values()) + len(self._running)
 
     async def quiesce(self, grace: float) -> None:
         """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked."""
@@ -306,7 +317,7 @@ class StageRunner:
             metrics.RECORDS.labels(self.stage.name, "dead_letter").inc()
             logger.warning("dead letter", stage=self.stage.name, **_fields(delivery), error_type=outcome.error_type, reason=outcome.reason)
 
-    async def _through_outages(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def _through_outages(self, act: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await act()

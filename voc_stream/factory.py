@@ -1,0 +1,168 @@
+"""The composition root: settings in, Faust app out. It alone imports agents and tables (autodiscovery hides errors)."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Any
+
+import faust
+from faust.transport.drivers import TRANSPORTS
+from faust.types.settings import Settings as FaustSettings
+from mode.supervisors import CrashingSupervisor
+
+from agents import dedup, download, enrich, export, poll, score
+from tables.calls_seen import CallsSeen
+from voc_stream import cli, topics
+from voc_stream.clients.call_store import CallStore
+from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.object_store import ObjectStore
+from voc_stream.clients.postgres import Database
+from voc_stream.clients.recorder import RecorderClient
+from voc_stream.clients.recordings import Recordings
+from voc_stream.clients.scoring import ScoringClient
+from voc_stream.kit import App, Kit
+from voc_stream.logs import configure_logging
+from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.intake import Intake
+from voc_stream.runtime.publisher import Publisher
+from voc_stream.runtime.stage import Surroundings
+from voc_stream.security.vault import Vault
+from voc_stream.services import watch
+from voc_stream.services.tenants_file import TenantsFile
+from voc_stream.settings import Settings, SettingsError
+from voc_stream.stages.tenants import TenantsFileError
+from voc_stream.web import routes
+from voc_stream.worker import Worker
+
+AGENTS = (poll, dedup, enrich, download, score, export)
+CHANGELOG_PARTITIONS = 12
+
+
+def create_app(settings: Settings) -> App:
+    """Make the app with its agents, tables, commands and pages; nothing is connected yet.
+
+    Raises:
+        SettingsError: a setting of Faust's own in the environment would override ours, or the tenants file cannot be used.
+    """
+    _refuse_overrides()
+    TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
+    app = App(**_faust_settings(settings))
+    app.intake = Intake()
+    app.kit = _kit(app, settings)
+    for agent in AGENTS:
+        agent.attach(app, app.kit)
+    watch.attach(app, app.kit)
+    routes.attach(app, app.kit)
+    cli.attach(app, settings)
+    return app
+
+
+def _kit(app: App, settings: Settings) -> Kit:
+    try:
+        tenants = TenantsFile(settings.tenants_file)
+    except TenantsFileError as error:
+        raise SettingsError(str(error)) from None
+    vault = Vault(settings.encryption_keys, settings.pii_key_id)
+    publisher = Publisher(app)
+    db = Database(settings)
+    objects = ObjectStore(settings)
+    recorder = RecorderClient(settings)
+    scoring = ScoringClient(settings)
+    warehouse = Warehouse(settings)
+    calls = CallStore(db, vault, settings)
+    probes = {
+        "kafka": publisher.probe,
+        "postgres": db.probe,
+        "s3": objects.probe,
+        "recorder": recorder.probe,
+        "scorer": scoring.probe,
+        "clickhouse": warehouse.probe,
+    }
+    gates = {name: Gate(name, probe) for name, probe in probes.items()}
+    return Kit(
+        app=app,
+        settings=settings,
+        around=Surroundings(publisher=publisher, store=calls, gates=gates, crash=app.crash),
+        intake=app.intake,
+        runners={},
+        publisher=publisher,
+        db=db,
+        calls=calls,
+        objects=objects,
+        recorder=recorder,
+        recordings=Recordings(recorder, objects),
+        scoring=scoring,
+        warehouse=warehouse,
+        vault=vault,
+        tenants=tenants,
+        seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
+    )
+
+
+def _faust_settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "id": settings.kafka_group_id,
+        "broker": [f"kafka://{server}" for server in settings.kafka_bootstrap],
+        "broker_credentials": _credentials(settings),
+        "broker_session_timeout": settings.kafka_session_timeout,
+        "broker_heartbeat_interval": settings.kafka_session_timeout / 4,
+        "broker_request_timeout": max(30.0, settings.kafka_session_timeout),
+        "broker_commit_interval": 1.0,
+        "broker_max_poll_records": 2000,
+        "consumer_auto_offset_reset": "earliest",
+        "producer_acks": -1,
+        "producer_compression_type": "lz4",
+        "producer_linger": 0.002,
+        "producer_request_timeout": 20.0,
+        "producer_max_request_size": topics.MAX_MESSAGE_BYTES + topics.DEAD_LETTER_ROOM_BYTES,
+        # Faust cannot create topics on Kafka 4; `faust -A voc_stream topics` does.
+        "topic_allow_declare": False,
+        "topic_replication_factor": settings.replication,
+        # The intake bounds what is fetched, by partition and bytes; this queue holds batches and must never be the one that fills.
+        "stream_buffer_maxsize": 8192,
+        "agent_supervisor": CrashingSupervisor,
+        "store": "rocksdb://",
+        "datadir": str(settings.state_dir / "worker-1"),
+        "table_standby_replicas": 0,
+        "Worker": Worker,
+        "web_host": settings.http_host,
+        "web_bind": settings.http_host,
+        "web_port": settings.http_port,
+        "web_tables_enabled": False,
+        "web_router_enabled": False,
+        "web_stats_enabled": False,
+        "web_graph_enabled": False,
+        "logging_config": configure_logging(settings),
+        "autodiscover": False,
+    }
+
+
+def _credentials(settings: Settings) -> Any:
+    if settings.kafka_security_protocol == "PLAINTEXT":
+        return None
+    context = _tls(settings) if settings.kafka_security_protocol.endswith("SSL") else None
+    if settings.kafka_security_protocol == "SSL":
+        return faust.SSLCredentials(context)
+    return faust.SASLCredentials(
+        mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_sasl_username,
+        password=settings.kafka_sasl_password.get_secret_value(),
+        ssl_context=context,
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(settings.kafka_ssl_ca_file) if settings.kafka_ssl_ca_file else None)
+    if settings.kafka_ssl_cert_file:
+        context.load_cert_chain(str(settings.kafka_ssl_cert_file), str(settings.kafka_ssl_key_file))
+    return context
+
+
+def _refuse_overrides() -> None:
+    """Faust lets the environment override what code sets: a stray BROKER_URL would silently point the worker elsewhere."""
+    ours = {"STATE_DIR", "LOG_LEVEL"}
+    for setting in FaustSettings.SETTINGS.values():
+        name = setting.env_name
+        if name and name in os.environ and name not in ours:
+            raise SettingsError(f"{name} is a setting of Faust's own and would override this application's: unset it")

@@ -1,0 +1,111 @@
+"""Everything a worker's agents work with, made once by the factory and handed to each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+from aiohttp.web import Request, StreamResponse
+
+from tables.calls_seen import CallsSeen
+from voc_stream.clients.call_store import CallStore
+from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.object_store import ObjectStore
+from voc_stream.clients.postgres import Database
+from voc_stream.clients.recorder import RecorderClient
+from voc_stream.clients.recordings import Recordings
+from voc_stream.clients.scoring import ScoringClient
+from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.intake import Intake
+from voc_stream.runtime.publisher import Publisher
+from voc_stream.runtime.schema import PassThrough
+from voc_stream.runtime.stage import Stage, StageRunner, Surroundings
+from voc_stream.security.vault import Vault
+from voc_stream.services.tenants_file import TenantsFile
+from voc_stream.settings import Settings
+
+Page = Callable[[Request], Awaitable[StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """The worker's tools.
+
+    Args:
+        around: what every stage shares: publisher, store, gates, crash.
+        runners: the stages that were attached, for health and metrics.
+    """
+
+    app: Any
+    settings: Settings
+    around: Surroundings
+    intake: Intake
+    runners: dict[str, StageRunner]
+    publisher: Publisher
+    db: Database
+    calls: CallStore
+    objects: ObjectStore
+    recorder: RecorderClient
+    recordings: Recordings
+    scoring: ScoringClient
+    warehouse: Warehouse
+    vault: Vault
+    tenants: TenantsFile
+    seen: CallsSeen
+
+    def source(self, topic: str) -> Any:
+        """Return the Faust topic whose events are record batches of raw bytes."""
+        return self.app.topic(topic, schema=PassThrough(), key_type=bytes, value_type=bytes)
+
+    def runner(self, stage: Stage) -> StageRunner:
+        """Make the runner of a stage and tie it into stopping and rebalancing."""
+        runner = StageRunner(stage, self.around)
+        self.intake.register(runner.quiesce)
+        self.runners[stage.name] = runner
+        return runner
+
+    @property
+    def gates(self) -> Sequence[Gate]:
+        """Every dependency's gate."""
+        return tuple(self.around.gates.values())
+
+    async def open(self) -> None:
+        """Open the clients that want it; none of the servers need be up."""
+        for client in (self.objects, self.recorder, self.scoring):
+            await client.open()
+
+    async def close(self) -> None:
+        """Stop probing and close the clients."""
+        for gate in self.gates:
+            await gate.stop()
+        for client in (self.warehouse, self.scoring, self.recorder, self.objects, self.db):
+            await client.close()
+
+
+class App(faust.App):
+    """The Faust app, which owns the kit and opens it before anything consumes."""
+
+    intake: Intake
+    kit: Kit
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.pages: dict[str, Page] = {}
+
+    def on_webserver_init(self, web: Any) -> None:
+        """Add our pages; Faust calls this twice a worker, and a route can be added once."""
+        pages, self.pages = self.pages, {}
+        for path, page in pages.items():
+            web.web_app.router.add_get(path, page)
+
+    async def on_start(self) -> None:
+        """Open the clients, then start as Faust does."""
+        await self.kit.open()
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Stop as Faust does (work finishes or is abandoned un-acked), then close the clients."""
+        await super().on_stop()
+        await self.kit.close()

@@ -1,0 +1,53 @@
+"""Results to ClickHouse in one insert a chunk, and what `voc.calls` gets of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.object_store import ObjectStore
+from voc_stream.errors import RejectedError
+from voc_stream.events.calls import ScoringResult, Transcript
+from voc_stream.runtime import metrics
+from voc_stream.runtime.stage import Delivery
+from voc_stream.stages.export import export, read_transcript, wants_transcript
+from voc_stream.stages.outcome import Outcome
+
+LARGEST_TRANSCRIPT = 32 << 20
+
+
+class Exporter:
+    """Exports chunks of results; natural keys and tokens make a second time show nothing twice."""
+
+    def __init__(self, *, warehouse: Warehouse, objects: ObjectStore, topic: str) -> None:
+        self._warehouse = warehouse
+        self._objects = objects
+        self._topic = topic
+
+    async def export(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Return the outcomes of a chunk that ClickHouse has.
+
+        Raises:
+            OutsideError: ClickHouse or S3 failed.
+        """
+        transcripts = await asyncio.gather(*(self._transcript(delivery.event) for delivery in deliveries))
+        first, last = deliveries[0].facts, deliveries[-1].facts
+        token = f"call_scores:{first.topic}:{first.partition}:{first.offset}-{last.offset}:{len(deliveries)}"
+        await self._warehouse.insert_scores([delivery.event for delivery in deliveries], token)
+        now = datetime.now(UTC)
+        for delivery in deliveries:
+            metrics.HOP_SECONDS.labels("export").observe((now - delivery.event.ended_at).total_seconds())
+        return [export(d.event, transcript, d.facts, self._topic) for d, transcript in zip(deliveries, transcripts, strict=True)]
+
+    async def _transcript(self, result: ScoringResult) -> Transcript | None:
+        if not wants_transcript(result) or result.transcript_key is None:
+            return None
+        data = await self._objects.get_bytes(result.transcript_key, LARGEST_TRANSCRIPT)
+        try:
+            return read_transcript(data)
+        except msgspec.DecodeError as error:
+            raise RejectedError("s3", f"the transcript {result.transcript_key} cannot be read") from error

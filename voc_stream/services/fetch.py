@@ -1,0 +1,65 @@
+"""One recording: known already, copied, not there yet, or failed."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Protocol
+
+from voc_stream.clients.call_store import CallStore
+from voc_stream.errors import NotThereYetError, OutsideError
+from voc_stream.events.calls import EnrichedCall
+from voc_stream.runtime import metrics
+from voc_stream.settings import Settings
+from voc_stream.stages import download
+from voc_stream.stages.keys import inum_of
+from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Retry
+from voc_stream.stages.outside import Copied
+from voc_stream.stages.retry import RetryPolicy
+
+
+class Copies(Protocol):
+    """What fetching needs of the recordings."""
+
+    async def copy(self, call: EnrichedCall, inum: str) -> Copied:
+        """From the recorder into S3."""
+
+
+class Fetcher:
+    """Brings a call's recording into S3, once."""
+
+    def __init__(self, *, store: CallStore, recordings: Copies, settings: Settings, topic: str) -> None:
+        self._store = store
+        self._recordings = recordings
+        self._recorder_id = settings.avaya_recorder_id
+        self._policy = RetryPolicy(attempts=settings.download_attempts)
+        self._patience = download.Patience(
+            retry=timedelta(seconds=settings.avaya_missing_retry_seconds), give_up=timedelta(seconds=settings.avaya_missing_after)
+        )
+        self._topic = topic
+
+    async def fetch(self, call: EnrichedCall, facts: Facts) -> Outcome:
+        """Return what the recording's copying came to.
+
+        Raises:
+            OutsideError: recorder, S3 or PostgreSQL failed.
+        """
+        stored = await self._store.asset(call.call_id)
+        if stored is not None:
+            return download.again(call, stored, facts, self._topic)
+        began = time.monotonic()
+        try:
+            copied = await self._recordings.copy(call, inum_of(call.call_id, self._recorder_id))
+        except NotThereYetError:
+            return download.absent(call, await self._store.first_missing_at(call.call_id), facts, self._patience)
+        metrics.DOWNLOAD_LATENCY.observe((time.monotonic() - began) * 1000)
+        metrics.DOWNLOADED_BYTES.inc(copied.size)
+        outcome = download.accept(call, copied, facts, self._topic)
+        if isinstance(outcome, Ok):
+            metrics.INGEST_DELAY.observe((facts.now - call.started_at).total_seconds())
+            metrics.HOP_SECONDS.labels(download.STAGE).observe((facts.now - call.ended_at).total_seconds())
+        return outcome
+
+    def failed(self, call: EnrichedCall, error: OutsideError, facts: Facts, chance: float) -> Retry | DeadLetter:
+        """Judge a failed attempt."""
+        return download.failed(call, error, facts, chance, self._policy)

@@ -1,0 +1,87 @@
+"""One call's score: known already, or asked of the scoring API while S3 is still being read."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from voc_stream.clients.call_store import CallStore
+from voc_stream.clients.object_store import ObjectStore
+from voc_stream.clients.scoring import ScoringClient
+from voc_stream.clients.scoring_wire import ScoreReply, ScoreRequest
+from voc_stream.errors import OutsideError
+from voc_stream.events.calls import AudioReady
+from voc_stream.runtime import metrics
+from voc_stream.settings import Settings
+from voc_stream.stages import score
+from voc_stream.stages.keys import transcript_key
+from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Retry
+from voc_stream.stages.retry import RetryPolicy
+
+
+class Judge:
+    """Scores a recording, once per model version, and puts the transcript into S3."""
+
+    def __init__(self, *, store: CallStore, objects: ObjectStore, scoring: ScoringClient, settings: Settings, topic: str) -> None:
+        self._store = store
+        self._objects = objects
+        self._scoring = scoring
+        self._policy = RetryPolicy(attempts=settings.scoring_attempts, jitter=0.5)
+        self._topic = topic
+
+    async def score(self, audio: AudioReady, facts: Facts) -> Outcome:
+        """Return what the scoring came to.
+
+        Raises:
+            OutsideError: scorer, S3 or PostgreSQL failed.
+        """
+        stored = await self._store.result(audio.call_id, await self._scoring.model_version())
+        if stored is not None:
+            return score.again(audio, stored, facts, self._topic)
+        began = time.monotonic()
+        expected = (audio.ended_at - audio.started_at).total_seconds()
+        request = ScoreRequest(call_id=audio.call_id, tenant_id=audio.tenant_id, expected_seconds=expected)
+        async with self._objects.open_object(audio.s3_key) as recording:
+            reply = await self._scoring.score(request, recording.chunks())
+        latency_ms = int((time.monotonic() - began) * 1000)
+        key = await self._keep_transcript(audio, reply)
+        outcome = score.accept(audio, _verdict(reply, latency_ms, key), replace(facts, now=datetime.now(UTC)), self._topic)
+        if isinstance(outcome, Ok):
+            self._measure(audio, reply, latency_ms)
+        return outcome
+
+    def failed(self, audio: AudioReady, error: OutsideError, facts: Facts, chance: float) -> Retry | DeadLetter:
+        """Judge a failed attempt."""
+        return score.failed(audio, error, facts, chance, self._policy)
+
+    async def _keep_transcript(self, audio: AudioReady, reply: ScoreReply) -> str | None:
+        if reply.transcript is None or reply.outcome != "SCORED":
+            return None
+        key = transcript_key(audio.call_id, reply.asr_model, audio.started_at)
+        tags = {"call_id": audio.call_id, "agent_id": audio.agent_id}
+        await self._objects.put_bytes(key, msgspec.json.encode(reply.transcript), content_type="application/json", metadata={}, tags=tags)
+        return key
+
+    def _measure(self, audio: AudioReady, reply: ScoreReply, latency_ms: int) -> None:
+        now = datetime.now(UTC)
+        metrics.SCORING_LATENCY.observe(latency_ms)
+        metrics.SCORING_TOTAL.observe((now - audio.started_at).total_seconds())
+        metrics.HOP_SECONDS.labels(score.STAGE).observe((now - audio.ended_at).total_seconds())
+        metrics.SCORED.labels(reply.outcome, reply.reason or "").inc()
+
+
+def _verdict(reply: ScoreReply, latency_ms: int, key: str | None) -> score.Verdict:
+    return score.Verdict(
+        outcome=reply.outcome,
+        score=reply.score,
+        reason=reply.reason,
+        detail=reply.detail,
+        model_version=reply.model_version,
+        asr_model=reply.asr_model,
+        breakdown=reply.breakdown,
+        latency_ms=latency_ms,
+        transcript_key=key,
+    )

@@ -1,0 +1,165 @@
+"""Asks the recorder for calls and publishes them to `calls.polled`; the checkpoint moves only after the acknowledgement (spec section 2.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from voc_stream.events.base import encode
+from voc_stream.events.calls import RawCall
+from voc_stream.logs import get_logger
+from voc_stream.runtime import metrics
+from voc_stream.runtime.dead_letter import PREFIX, dead_letter_topic
+from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.stage import Publishes
+from voc_stream.security.vault import Vault, on_the_wire
+from voc_stream.services.tenants_file import TenantsFile
+from voc_stream.settings import Settings
+from voc_stream.stages.keys import call_id_of
+from voc_stream.stages.outside import BadRecord, SearchResult, Segment
+from voc_stream.stages.poll import Timing, Window, halves, raw_call, sliding_windows, sweep_windows, swept_up_to
+
+logger = get_logger(__name__)
+
+WINDOW = 1
+SWEEP = 2
+MOST_REMEMBERED = 200_000
+
+
+class Searches(Protocol):
+    """What polling needs of the recorder."""
+
+    async def search(self, start: datetime, end: datetime) -> SearchResult:
+        """Segments by start."""
+
+
+class Checkpoints(Protocol):
+    """What polling needs of the store."""
+
+    async def checkpoint(self, checkpoint_id: int) -> tuple[datetime, datetime] | None:
+        """Where polling stands."""
+
+    async def save_checkpoint(self, checkpoint_id: int, polled_from: datetime, polled_to: datetime) -> None:
+        """Remember where it stands; never backwards."""
+
+
+def timing_of(settings: Settings) -> Timing:
+    """Return the pace of polling."""
+    return Timing(
+        window=settings.avaya_window_seconds,
+        guard=settings.avaya_guard_seconds,
+        sweep=settings.avaya_sweep_seconds,
+        longest_call=settings.avaya_max_call_seconds,
+        largest_window=settings.avaya_catch_up_seconds,
+    )
+
+
+class Poller:
+    """Polls windows and sweeps, and publishes what is new to this process; dedup takes care of the rest."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Searches,
+        checkpoints: Checkpoints,
+        publisher: Publishes,
+        vault: Vault,
+        tenants: TenantsFile,
+        settings: Settings,
+        topic: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._recorder = recorder
+        self._checkpoints = checkpoints
+        self._publisher = publisher
+        self._vault = vault
+        self._tenants = tenants
+        self._settings = settings
+        self._topic = topic
+        self._now = now
+        self._timing = timing_of(settings)
+        self._published: OrderedDict[str, None] = OrderedDict()
+
+    async def poll(self) -> int:
+        """Search the sliding window, from the checkpoint on; returns how many calls were published.
+
+        Raises:
+            OutsideError: the recorder, Kafka or PostgreSQL failed; what was acknowledged before stays, the rest is polled again.
+        """
+        stored = await self._checkpoints.checkpoint(WINDOW)
+        published = 0
+        for window in sliding_windows(stored[1] if stored else None, self._now(), self._timing):
+            published += await self._search("window", window)
+            await self._checkpoints.save_checkpoint(WINDOW, window.start, window.end)
+            metrics.INGEST_LAG.set((self._now() - window.end).total_seconds())
+        return published
+
+    async def sweep(self) -> int:
+        """Search the starts of calls that were too long for the sliding window; returns how many calls were published.
+
+        Raises:
+            OutsideError: as for `poll`.
+        """
+        stored = await self._checkpoints.checkpoint(SWEEP)
+        now = self._now()
+        published = 0
+        for window in sweep_windows(stored[1] if stored else None, now, self._timing):
+            published += await self._search("sweep", window)
+            await self._checkpoints.save_checkpoint(SWEEP, window.start, swept_up_to(window, now, self._timing))
+        return published
+
+    async def _search(self, kind: str, window: Window) -> int:
+        began = time.monotonic()
+        try:
+            result = await self._recorder.search(window.start, window.end)
+        except Exception:
+            metrics.POLLS.labels(kind, "failed").inc()
+            raise
+        metrics.POLLS.labels(kind, "capped" if result.capped else "ok").inc()
+        if result.capped and (parts := halves(window)) is not None:
+            return await self._search(kind, parts[0]) + await self._search(kind, parts[1])
+        if result.capped:
+            logger.error("more calls start in one second than the recorder tells of: some are missing", start=window.start.isoformat())
+        published = await self._publish(result)
+        metrics.POLLED_CALLS.labels(kind).inc(published)
+        metrics.POLL_SECONDS.labels(kind).observe(time.monotonic() - began)
+        return published
+
+    async def _publish(self, result: SearchResult) -> int:
+        calls = [call for segment in result.segments if (call := self._new_call(segment)) is not None]
+        rejects = [reject for reject in result.rejects if _name(reject) not in self._published]
+        records = [Outgoing(self._topic, call.call_id.encode(), encode(call)) for call in calls]
+        await self._publisher.publish([*records, *(self._dead_letter(reject) for reject in rejects)])
+        self._remember([*(call.call_id for call in calls), *map(_name, rejects)])
+        for reject in rejects:
+            metrics.DEAD_LETTERS.labels("poll", "malformed").inc()
+            logger.warning("the recorder told of a call that cannot be read", call_id=reject.inum, reason=reject.reason)
+        return len(calls)
+
+    def _new_call(self, segment: Segment) -> RawCall | None:
+        call_id = call_id_of(segment.inum, self._settings.avaya_recorder_id)
+        if segment.ended_at is None or call_id in self._published:
+            return None
+        sealed = self._vault.seal(segment.udfs, bound_to=on_the_wire(call_id)) if segment.udfs else ""
+        tenant_id = self._tenants.current().tenant_of(segment.service, segment.skill)
+        return raw_call(segment, call_id=call_id, tenant_id=tenant_id, sealed_udfs=sealed)
+
+    def _dead_letter(self, reject: BadRecord) -> Outgoing:
+        headers = {"error-type": "malformed", "reason": reject.reason, "stage": "poll", "retries": "0", "last-failure": self._now().isoformat()}
+        return Outgoing(
+            dead_letter_topic(self._topic), reject.inum.encode() or None, reject.xml, tuple((f"{PREFIX}{k}", v.encode()) for k, v in headers.items())
+        )
+
+    def _remember(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._published[name] = None
+        while len(self._published) > MOST_REMEMBERED:
+            self._published.popitem(last=False)
+
+
+def _name(reject: BadRecord) -> str:
+    return f"reject:{hashlib.sha256(reject.xml).hexdigest()}"

@@ -1,0 +1,68 @@
+"""What of a result the rest of the house gets: a row in ClickHouse and a `call` event for `voc.calls` (spec section 2.6)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from voc_stream.events.base import derived_id
+from voc_stream.events.calls import UNASSIGNED, ScoringResult, Transcript, Turn
+from voc_stream.events.voc import CallEvent
+from voc_stream.stages.changes import At, Exported
+from voc_stream.stages.outcome import Facts, Ok, Outcome, Publication
+
+# The text of a call event's turns; with JSON around it the record stays well under Kafka's 1 MB.
+LONGEST_TEXT = 300_000
+
+
+def call_event(result: ScoringResult, transcript: Transcript) -> CallEvent:
+    """Return the customer event of a scored call; a re-score gives the same `event_id`."""
+    turns, cut = _within_bounds(transcript.turns)
+    return CallEvent(
+        event_ts=result.event_ts,
+        ingest_uuid=result.ingest_uuid,
+        event_id=derived_id(result.tenant_id, result.call_id),
+        tenant_id=result.tenant_id,
+        timestamp=result.ended_at,
+        metadata={"transcript_key": result.transcript_key, "asr_model": result.asr_model, "transcript_cut": cut},
+        call_id=result.call_id,
+        agent_id=result.agent_id,
+        duration=result.duration,
+        transcript=" ".join(turn.text for turn in turns),
+        language=transcript.language,
+        turns=turns,
+    )
+
+
+def export(result: ScoringResult, transcript: Transcript | None, facts: Facts, topic: str) -> Outcome:
+    """Return the outcome of a result that ClickHouse has; without a transcript, or without a tenant yet, there is no customer event."""
+    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    change = Exported(result.call_id, result.model_version, at)
+    if transcript is None or result.tenant_id == UNASSIGNED:
+        return Ok(change=change)
+    event = call_event(result, transcript)
+    return Ok(change=change, out=(Publication(topic, result.call_id, event),))
+
+
+def wants_transcript(result: ScoringResult) -> bool:
+    """Whether the result leads to a customer event."""
+    return result.outcome == "SCORED" and result.transcript_key is not None and result.tenant_id != UNASSIGNED
+
+
+def read_transcript(data: bytes) -> Transcript:
+    """Read a transcript as `score` stored it.
+
+    Raises:
+        msgspec.DecodeError: it is not one.
+    """
+    return msgspec.json.decode(data, type=Transcript)
+
+
+def _within_bounds(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], bool]:
+    kept: list[Turn] = []
+    length = 0
+    for turn in turns:
+        length += len(turn.text)
+        if length > LONGEST_TEXT:
+            return tuple(kept), True
+        kept.append(turn)
+    return tuple(kept), False

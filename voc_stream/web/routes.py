@@ -1,0 +1,30 @@
+"""The worker's own pages: alive, ready, metrics (spec section 4). Faust's pages are off."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from voc_stream.kit import App, Kit
+from voc_stream.runtime import metrics
+from voc_stream.services.watch import unready_reasons
+
+
+def attach(app: App, kit: Kit) -> None:
+    """Add the routes once Faust has made its web server."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        """Alive: the event loop answered."""
+        return web.json_response({"status": "ok"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        """Ready for work, or why not."""
+        reasons = unready_reasons(app, kit)
+        status = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        return web.json_response(status, status=503 if reasons else 200)
+
+    async def metrics_page(_request: web.Request) -> web.Response:
+        """Every metric, in Prometheus text."""
+        return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app.pages |= {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics_page}

@@ -1,0 +1,72 @@
+"""A worker process: it claims a state folder of its own and, in dev, the next free HTTP port, so that a second one just starts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from voc_stream.logs import get_logger
+from voc_stream.settings import SettingsError
+
+logger = get_logger(__name__)
+
+MOST_WORKERS = 64
+PORTS_TO_TRY = 100
+
+
+class Worker(faust.Worker):
+    """Faust's worker, with a folder that no other worker on this machine uses (two on one RocksDB folder crash)."""
+
+    def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
+        settings = app.kit.settings
+        self._lock, folder = claim_folder(settings.state_dir)
+        app.conf.datadir = folder
+        if settings.app_env == "dev":
+            app.conf.web_port = free_port(app.conf.web_host, app.conf.web_port)
+        super().__init__(app, *args, **kwargs)
+
+
+def claim_folder(state_dir: Path) -> tuple[int, Path]:
+    """Return an open lock and the first folder `worker-N` that no running worker holds.
+
+    Raises:
+        SettingsError: STATE_DIR cannot be written, or too many workers run here.
+    """
+    for number in range(1, MOST_WORKERS + 1):
+        folder = state_dir / f"worker-{number}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(f"STATE_DIR {state_dir}: {error.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return lock, folder.resolve()
+    raise SettingsError(f"STATE_DIR {state_dir}: {MOST_WORKERS} workers already run from it")
+
+
+def free_port(host: str, wanted: int) -> int:
+    """Return the wanted port, or the next free one, said aloud.
+
+    Raises:
+        SettingsError: none of the next hundred is free.
+    """
+    for port in range(wanted, min(wanted + PORTS_TO_TRY, 65536)):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+        if port != wanted:
+            logger.warning("HTTP_PORT is taken: the next free one is used", taken=wanted, used=port)
+        return port
+    raise SettingsError(f"HTTP_PORT: no free port from {wanted} on")
