@@ -36,8 +36,8 @@ Metadata = Callable[[], Mapping[str, str]]
 class ObjectStore:
     """The bucket of recordings and transcripts. `open` before use and `close` after.
 
-    Every object is encrypted at rest (`S3_SSE`); what a tag cannot hold becomes `_`. Every method raises `OutsideError` for a fault of S3: `RejectedError` for a key that is not
-    there, `OutageError` for a bucket that is not.
+    Every object is encrypted at rest (`S3_SSE`); what a tag cannot hold becomes `_`. Every method raises `OutsideError` for a fault of S3:
+    `RejectedError` for a key that is not there, `OutageError` for a bucket that is not.
     """
 
     def __init__(self, settings: Settings) -> None:
