@@ -18,7 +18,7 @@ from voc_stream.devstack.recorder.answers import Layout
 from voc_stream.devstack.recorder.arrivals import Arrivals, planned_calls
 from voc_stream.devstack.recorder.core import Recorder
 from voc_stream.devstack.recorder.plan import MIXES, Mix, PlannedCall, Planner
-from voc_stream.devstack.recorder.server import create_app
+from voc_stream.devstack.recorder.server import CONTROL, create_app
 
 
 class Zone(click.ParamType):
@@ -96,7 +96,7 @@ async def _serve(options: Options) -> None:
         )
         arrivals = _arrivals(recorder, options)
         if arrivals is not None:
-            app["control"].start(arrivals)
+            app[CONTROL].start(arrivals)
         await stopped.wait()
     finally:
         await runner.cleanup()

@@ -117,6 +117,7 @@ class Control:
 
     def start(self, arrivals: Arrivals) -> None:
         """Carry a plan out in the background."""
+        self._running = [(plan, running) for plan, running in self._running if not running.done()]
         task = asyncio.get_running_loop().create_task(arrivals.run(), name="arrivals")
         task.add_done_callback(_report)
         self._running.append((arrivals, task))

@@ -78,7 +78,7 @@ class Planner:
     seed: int
     _chance: random.Random = field(init=False)
     _dialogues: dict[bool, list[str]] = field(init=False)
-    _good_next: bool = field(init=False, default=False)
+    _dialogues_chosen: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
@@ -142,12 +142,13 @@ class Planner:
             return load()[wishes.dialogue]
         if kind.dialogues:
             return load()[self._chance.choice(kind.dialogues)]
-        # Good and bad agents in turn, each dialogue once before any comes again.
-        self._good_next = not self._good_next
-        left = self._dialogues[self._good_next]
+        # Every third agent is a bad one; each dialogue comes once before any comes again.
+        good = self._dialogues_chosen % 3 != 1
+        self._dialogues_chosen += 1
+        left = self._dialogues[good]
         if not left:
             taken = {name for each in KINDS.values() for name in each.dialogues}
-            left.extend(name for name, each in load().items() if each.good_agent is self._good_next and name not in taken)
+            left.extend(name for name, each in load().items() if each.good_agent is good and name not in taken)
             self._chance.shuffle(left)
         return load()[left.pop()]
 

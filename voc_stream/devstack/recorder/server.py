@@ -15,6 +15,9 @@ from voc_stream.devstack.recorder.core import Recorder
 from voc_stream.devstack.recorder.faults import Command, Fault, FaultKind
 from voc_stream.devstack.recorder.replay import replay
 
+CONTROL = web.AppKey("control", Control)
+"""Where the application keeps the control API, for plans to be started by."""
+
 _PATH = "/searchapi"
 _BETWEEN = "9"
 _CLIENT_GONE = 499  # as nginx counts those who hang up before the answer is out
@@ -36,7 +39,7 @@ def create_app(recorder: Recorder, *, username: str, password: SecretStr, layout
     app.router.add_get(_PATH, SearchApi(recorder, layout).handle)
     app.router.add_get("/healthz", _healthz)
     app.add_routes(control.routes())
-    app["control"] = control
+    app[CONTROL] = control
 
     async def _close(_: web.Application) -> None:
         await control.close()
