@@ -116,9 +116,10 @@ class CallStore:
         Other workers do not see them meanwhile. When the block ends they are PENDING_DOWNLOAD and due no more;
         when it raises, nothing has changed.
         """
-        async with self._db.transaction() as connection:
+        async with self._transaction() as connection:
             rows = await connection.fetch(_DUE, now, limit)
-            yield [enriched_call(row) for row in rows]
+            with _borrowed():
+                yield [enriched_call(row) for row in rows]
             if rows:
                 await connection.execute(_PUBLISHED_AGAIN, [row["call_id"] for row in rows])
             failed = [row for row in rows if row["status"] == Status.ERROR]
@@ -138,7 +139,8 @@ class CallStore:
             routes = await self._mapped_routes(connection, tenant_of)
             rows = await connection.fetch(_UNASSIGNED, [s for s, _ in routes], [k for _, k in routes], limit) if routes else []
             calls = [enriched_call(row, tenant_id=routes[row["service"], row["skill"]]) for row in rows]
-            yield calls
+            with _borrowed():
+                yield calls
             if calls:
                 await self._assign(connection, {call.call_id: call.tenant_id for call in calls})
 
@@ -167,9 +169,15 @@ class CallStore:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
         """Lend a transaction in which the vault's errors count as the database's: a missing key pauses what writes to it."""
-        with _vault_as_ours():
+        try:
             async with self._db.transaction() as connection:
                 yield connection
+        except NoKeyError as error:
+            raise OutageError(NAME, error.reason) from error
+        except SealError as error:
+            raise RejectedError(NAME, error.reason) from error
+        except _BorrowerError as error:
+            raise error.error from None
 
     async def _mapped_routes(self, connection: Connection, tenant_of: TenantOf) -> dict[tuple[str, str], str]:
         """Return the mapped among the few routes of unassigned calls, so that unmapped calls never stand before mapped ones."""
@@ -186,11 +194,17 @@ def _redriven(call_id: str, now: datetime, redrives: int) -> Happening:
     return Happening(call_id, "redrive", "redriven", redriven_at(now, redrives), Status.PENDING_DOWNLOAD)
 
 
+class _BorrowerError(Exception):
+    """Carries what the borrower's block raised past the translation of the driver's errors, which it may look like."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 @contextmanager
-def _vault_as_ours() -> Iterator[None]:
+def _borrowed() -> Iterator[None]:
     try:
         yield
-    except NoKeyError as error:
-        raise OutageError(NAME, error.reason) from error
-    except SealError as error:
-        raise RejectedError(NAME, error.reason) from error
+    except Exception as error:
+        raise _BorrowerError(error) from error

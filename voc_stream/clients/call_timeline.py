@@ -15,9 +15,9 @@ INSERT INTO call_event (call_id, at, stage, what, status, attempt, topic, partit
 SELECT e.call_id, e.at, e.stage, e.what, coalesce(e.status, call.status), e.attempt, e.topic, e.partition, e."offset", e.detail
 FROM unnest($1::varchar[], $2::timestamptz[], $3::varchar[], $4::varchar[], $5::varchar[], $6::int[],
             $7::varchar[], $8::int[], $9::bigint[], $10::text[])
-    AS e (call_id, at, stage, what, status, attempt, topic, partition, "offset", detail)
+    WITH ORDINALITY AS e (call_id, at, stage, what, status, attempt, topic, partition, "offset", detail, place)
 LEFT JOIN call USING (call_id)
-ORDER BY e.call_id
+ORDER BY e.call_id, e.place
 ON CONFLICT DO NOTHING
 """
 
