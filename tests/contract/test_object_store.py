@@ -196,7 +196,7 @@ class TestOfS3Alone:
             store.put_stream("x", stream(bytes(PART + 1)), content_type="a/b", metadata=metadata, tags=tags),
         )
         for attempt in attempts:
-            with pytest.raises(OutageError, match="no bucket nobody-made-it.*faust -A voc_stream bucket"):
+            with pytest.raises(OutageError, match=r"no bucket nobody-made-it.*faust -A voc_stream bucket"):
                 await attempt
         await store.close()
 

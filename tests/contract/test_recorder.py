@@ -107,7 +107,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         )
     )
     await client.open()
-    async with aiohttp.ClientSession(server.make_url("/"), auth=aiohttp.BasicAuth("tester", "made-up")) as control:
+    async with aiohttp.ClientSession(server.make_url("/"), headers={"Authorization": aiohttp.encode_basic_auth("tester", "made-up")}) as control:
         yield SimulatorBench(client, control)
         async with control.get("/control/stats") as answer:
             assert (await answer.json())["requests"]["delete"] == {}

@@ -48,8 +48,9 @@ class RecorderClient:
     async def open(self) -> None:
         """Make the pool; nothing is asked yet."""
         settings = self._settings
+        password = settings.avaya_password.get_secret_value()
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(settings.avaya_username, settings.avaya_password.get_secret_value()) if settings.avaya_username else None,
+            headers={"Authorization": aiohttp.encode_basic_auth(settings.avaya_username, password)} if settings.avaya_username else None,
             # Four more than the downloads, so that a search never waits for one.
             connector=aiohttp.TCPConnector(limit=settings.download_in_flight + 4, keepalive_timeout=60, ssl=ResumingContext()),
             # A recording may take hours; what is bounded is its silence.
