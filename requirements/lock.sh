@@ -5,12 +5,13 @@ cd "$(dirname "$0")/.."
 compile() {
   local name=$1
   shift
-  uv pip compile pyproject.toml "$@" --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  uv pip compile "$@" --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command 'make lock' --quiet --output-file "requirements/$name.txt"
   echo "requirements/$name.txt"
 }
-compile worker
-compile scoring --extra scoring
-compile asr --extra asr
-compile stack --extra stack
-compile dev --extra dev
+compile worker pyproject.toml
+compile scoring pyproject.toml --extra scoring
+compile asr pyproject.toml --extra asr
+compile stack pyproject.toml --extra stack
+compile dev pyproject.toml --extra dev
+grep -o '^uv==[^ ]*' requirements/dev.txt | compile bootstrap -

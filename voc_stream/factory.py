@@ -11,7 +11,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import dedup, download, enrich, export, poll, score
+from agents import dedup, download, enrich, export, poll, score, watch
 from tables.calls_seen import CallsSeen
 from voc_stream import cli, topics
 from voc_stream.clients.call_store import CallStore
@@ -28,14 +28,13 @@ from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.stage import Surroundings
 from voc_stream.security.vault import Vault
-from voc_stream.services import watch
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings, SettingsError
 from voc_stream.stages.tenants import TenantsFileError
 from voc_stream.web import routes
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export)
+AGENTS = (poll, dedup, enrich, download, score, export, watch)
 CHANGELOG_PARTITIONS = 12
 
 
@@ -52,7 +51,6 @@ def create_app(settings: Settings) -> App:
     app.kit = _kit(app, settings)
     for agent in AGENTS:
         agent.attach(app, app.kit)
-    watch.attach(app, app.kit)
     routes.attach(app, app.kit)
     cli.attach(app, settings)
     return app

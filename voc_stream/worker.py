@@ -27,7 +27,9 @@ class Worker(faust.Worker):
         self._lock, folder = claim_folder(settings.state_dir)
         app.conf.datadir = folder
         if settings.app_env == "dev":
-            app.conf.web_port = free_port(app.conf.web_host, app.conf.web_port)
+            port = free_port(app.conf.web_host, app.conf.web_port)
+            if port != app.conf.web_port:
+                app.conf.web_port = port
         super().__init__(app, *args, **kwargs)
 
 

@@ -19,7 +19,7 @@ def attach(app: App, kit: Kit) -> None:
 
     async def readyz(_request: web.Request) -> web.Response:
         """Ready for work, or why not."""
-        reasons = unready_reasons(app, kit)
+        reasons = unready_reasons(app, kit.gates)
         status = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
         return web.json_response(status, status=503 if reasons else 200)
 

@@ -1,0 +1,73 @@
+# The newcomer's interface. `make help` lists every target.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STACK := $(BIN)/python -m voc_stream.devstack
+
+# make demo: ONCE=1 ends by itself, CALLS=12 so many calls, AUDIO=dir replays a folder of recordings
+ONCE ?=
+CALLS ?=
+AUDIO ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-runtime chaos-calls lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed ## Make .venv with everything, from the hashed lock
+
+$(VENV)/.installed: requirements/dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv (3.11 or newer)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 setup"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the packages of requirements/dev.txt (about 700 MB, a minute or two) ..."
+	@$(BIN)/pip --disable-pip-version-check install --quiet --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: setup ## Start everything on this machine and watch calls being scored (ONCE=1 CALLS=12 AUDIO=dir)
+	@$(BIN)/python -m voc_stream.devstack.demo $(if $(ONCE),--once) $(if $(CALLS),--calls $(CALLS)) $(if $(AUDIO),--audio '$(AUDIO)')
+
+stack: setup ## Start Kafka, PostgreSQL, S3, ClickHouse, a recorder and the scoring service, without Docker
+	@$(STACK) up
+
+clean-stack: setup ## Remove the stack's folder, data and all
+	@$(STACK) clean
+
+worker: setup ## Start a worker on the running stack
+	@$(BIN)/faust -A voc_stream worker -l info
+
+test: setup ## Run every test: those that need no servers, then those on the real stack
+	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --integration -m integration
+
+test-unit: setup ## Run the tests that need no servers
+	@$(BIN)/pytest -q
+
+check: setup ## Lint, types, import direction
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup ## Format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+bench: bench-runtime bench-calls ## Run every benchmark
+
+bench-calls: setup ## Measure the calls pipeline: memory, downloads, scoring, end to end
+	@$(BIN)/python -m benchmarks.calls
+
+bench-runtime: setup ## Measure the runtime alone: records a second through an agent that counts
+	@$(BIN)/python -m benchmarks.runtime
+
+chaos-calls: setup ## Kill the worker ten times while 200 calls pass, then count
+	@$(BIN)/python -m benchmarks.kill
+
+lock: setup ## Write the hashed locks anew
+	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh
+
+clean: ## Remove caches and the workers' state
+	@rm -rf .state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
