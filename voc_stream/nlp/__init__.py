@@ -1,0 +1,1 @@
+"""Text to numbers; no I/O after load."""

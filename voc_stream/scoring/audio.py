@@ -1,0 +1,135 @@
+"""Audio of any telephone kind to 16 kHz float blocks, by what is in the file and never by what its name or header says of it.
+
+Bounded: one block is in memory at a time, whatever the length of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from voc_stream.scoring.errors import NotAudioError, TooLargeError
+from voc_stream.scoring.riff import present_data_bytes, promised_data_bytes
+
+RATE = 16_000
+# A multiple of the 512 samples that the speech detector reads at once; 32.8 s.
+BLOCK = 512 * 1024
+
+# Only containers that hold their own audio: a playlist format would make FFmpeg open other files and addresses.
+_FORMATS = "wav,mp3,ogg,flac,au"
+_LOWEST_RATE, _HIGHEST_RATE = 4_000, 192_000
+_STEREO = 2
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An opened recording. ``promised_seconds`` is what its header says the audio lasts, None where it says nothing reliable."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+    promised_share: float | None
+    promised_seconds: float | None
+    blocks: Iterator[Samples]
+
+
+@contextmanager
+def open_recording(file: BinaryIO, *, max_seconds: float) -> Iterator[Recording]:
+    """Open a seekable file; ``blocks`` then yields float32 arrays of shape (channels, up to BLOCK), 16 kHz, -1 to 1.
+
+    Raises:
+        NotAudioError: nothing in it can be decoded here.
+        TooLargeError: (from ``blocks``) it lasts longer than ``max_seconds``.
+    """
+    promised = promised_data_bytes(file)
+    present = present_data_bytes(file) if promised else 0
+    file.seek(0)
+    try:
+        container = av.open(file, mode="r", metadata_errors="ignore", options={"format_whitelist": _FORMATS, "protocol_whitelist": "crypto"})
+    except (av.error.FFmpegError, ValueError) as error:
+        msg = "The file is not audio of a kind that is read here (WAV, MP3, Ogg, FLAC)."
+        raise NotAudioError(msg) from error
+    with container:
+        stream = _audio_stream(container)
+        share = present / promised if promised else None
+        seconds = float(stream.duration * stream.time_base) if container.format.name == "flac" and stream.duration and stream.time_base else None
+        yield Recording(
+            codec=stream.codec_context.name,
+            sample_rate=stream.codec_context.sample_rate,
+            channels=stream.codec_context.channels,
+            promised_share=share,
+            promised_seconds=seconds,
+            blocks=_blocks(container, stream, max_seconds),
+        )
+
+
+def _audio_stream(container: Any) -> Any:
+    if not container.streams.audio:
+        msg = "The file holds no audio that can be decoded here."
+        raise NotAudioError(msg)
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    if context.channels not in {1, _STEREO}:
+        msg = f"The recording has {context.channels} channels; one or two are read."
+        raise NotAudioError(msg)
+    if not _LOWEST_RATE <= context.sample_rate <= _HIGHEST_RATE:
+        msg = f"A sample rate of {context.sample_rate} Hz is outside {_LOWEST_RATE} to {_HIGHEST_RATE} Hz."
+        raise NotAudioError(msg)
+    return stream
+
+
+def _blocks(container: Any, stream: Any, max_seconds: float) -> Iterator[Samples]:
+    parts: list[Samples] = []
+    held = total = 0
+    for part in _pieces(container, stream):
+        total += part.shape[1]
+        if total > max_seconds * RATE:
+            msg = f"The recording lasts longer than the limit of {max_seconds:.0f} s."
+            raise TooLargeError(msg)
+        parts.append(part)
+        held += part.shape[1]
+        if held >= BLOCK:
+            joined = np.concatenate(parts, axis=1)
+            whole = held - held % BLOCK
+            for start in range(0, whole, BLOCK):
+                yield joined[:, start : start + BLOCK]
+            parts, held = [joined[:, whole:]], held - whole
+    if held:
+        yield np.concatenate(parts, axis=1)
+
+
+def _pieces(container: Any, stream: Any) -> Iterator[Samples]:
+    resampler = av.AudioResampler(format="fltp", layout="stereo" if stream.codec_context.channels == _STEREO else "mono", rate=RATE)
+    decoded = damaged = 0
+    try:
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                damaged += 1
+                continue
+            for frame in frames:
+                decoded += 1
+                for out in resampler.resample(frame):
+                    yield _samples(out)
+        for out in resampler.resample(None) if decoded else ():
+            yield _samples(out)
+    except (av.error.FFmpegError, ValueError) as error:
+        if not decoded or isinstance(error, ValueError):
+            msg = "The audio changes its kind, or breaks, in a way that cannot be decoded."
+            raise NotAudioError(msg) from error
+    if damaged > decoded:
+        msg = "Most of the audio data is damaged and cannot be decoded."
+        raise NotAudioError(msg)
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    return cast("Samples", frame.to_ndarray())
