@@ -52,8 +52,9 @@ def main() -> None:
 @click.option("--any-ports", is_flag=True, help="Take any free ports instead of the documented ones.")
 @click.option("--recorder-args", default="", help='Options for the recorder simulator, for example "--calls 12 --seed 7".')
 @click.option("--env", "pairs", multiple=True, metavar="NAME=VALUE", help="Environment of the recorder simulator and the scoring service.")
+@click.option("--setup/--no-setup", default=True, show_default=True, help="Make topics, schemas and the bucket, or verify those that are there.")
 @click.option("--attached", is_flag=True, hidden=True, help="Stop when standard input closes.")
-def up(*, folder: Path, only: str | None, any_ports: bool, recorder_args: str, pairs: tuple[str, ...], attached: bool) -> None:
+def up(*, folder: Path, only: str | None, any_ports: bool, recorder_args: str, pairs: tuple[str, ...], setup: bool, attached: bool) -> None:
     """Start the stack and keep it until Ctrl-C."""
     plan = Plan(
         folder=folder,
@@ -62,6 +63,7 @@ def up(*, folder: Path, only: str | None, any_ports: bool, recorder_args: str, p
         recorder_args=shlex.split(recorder_args),
         env=dict(_pair(text) for text in pairs),
         attached=attached,
+        setup=setup,
     )
     asyncio.run(run(plan, _say))
 

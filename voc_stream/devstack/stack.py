@@ -29,6 +29,7 @@ class Stack:
         folder: its data, logs and endpoints file.
         parts: which parts; all by default.
         any_ports: take any free ports, so that it may run beside another stack.
+        setup: make topics, schemas and the bucket (when all four servers are among the parts).
         recorder_args: options for the recorder simulator.
         env: environment of the recorder simulator and the scoring service.
         on_line: called, on a thread, with every line of progress or trouble.
@@ -40,6 +41,7 @@ class Stack:
         *,
         parts: Sequence[str] = (),
         any_ports: bool = False,
+        setup: bool = True,
         recorder_args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
@@ -49,6 +51,7 @@ class Stack:
         self._argv = [sys.executable, "-m", "voc_stream.devstack", "up", "--attached", "--dir", str(folder)]
         self._argv += ["--only", ",".join(parts)] if parts else []
         self._argv += ["--any-ports"] if any_ports else []
+        self._argv += [] if setup else ["--no-setup"]
         self._argv += ["--recorder-args", shlex.join(recorder_args)] if recorder_args else []
         self._argv += [f"--env={name}={value}" for name, value in (env or {}).items()]
         self._on_line = on_line
@@ -70,6 +73,8 @@ class Stack:
         Raises:
             StackError: it is running already, or did not get ready; the message holds its last lines.
         """
+        self._lines.clear()
+        self._ready.clear()
         process = subprocess.Popen(
             self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1, process_group=0
         )

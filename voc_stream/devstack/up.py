@@ -16,12 +16,16 @@ from voc_stream.devstack.control import ControlServer
 from voc_stream.devstack.folder import StackFolder
 from voc_stream.devstack.parts import PARTS
 from voc_stream.devstack.parts.base import Part, Site
+from voc_stream.devstack.setup import SERVERS, set_up
 from voc_stream.devstack.supervisor import Supervisor
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to start and where. ``attached`` stops the stack when its standard input closes, that is when its starter is gone."""
+    """What to start and where. ``attached`` stops the stack when its standard input closes, that is when its starter is gone.
+
+    ``setup`` makes topics, schemas and the bucket when all four servers are among the parts.
+    """
 
     folder: Path
     parts: Sequence[str] = tuple(PARTS)
@@ -29,6 +33,7 @@ class Plan:
     recorder_args: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     attached: bool = False
+    setup: bool = True
 
 
 async def run(plan: Plan, say: Callable[[str], None]) -> None:
@@ -53,8 +58,11 @@ async def run(plan: Plan, say: Callable[[str], None]) -> None:
             say("stopping before all was ready")
             return
         await starting
+        endpoints = supervisor.endpoints() | _shared_endpoints(folder)
+        if plan.setup and set(plan.parts) >= SERVERS:
+            await set_up(folder, endpoints, say)
         await control.start()
-        folder.write_endpoints(supervisor.endpoints() | _shared_endpoints(folder))
+        folder.write_endpoints(endpoints)
         say(f"stack ready in {time.monotonic() - started:.1f} s; addresses in {plan.folder / 'endpoints.env'}; Ctrl-C stops it")
         await stopping
         say("stopping")

@@ -6,6 +6,7 @@ import itertools
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -14,6 +15,7 @@ from voc_stream.devstack.child import Command
 from voc_stream.devstack.parts.base import HOST, Part
 
 _USER = "recorder"
+_TENANTS_FILE = Path(__file__).resolve().parent.parent / "tenants.toml"
 _DEFAULTS = {"--timezone": "Europe/Berlin", "--layout": "segment", "--result-cap": "1000"}
 
 
@@ -41,7 +43,7 @@ class Recorder(Part):
             answer.raise_for_status()
 
     def endpoints(self) -> dict[str, str]:
-        """AVAYA_*."""
+        """AVAYA_* and whose its services are."""
         return {
             "AVAYA_URL": f"http://{HOST}:{self.port}/searchapi",
             "AVAYA_USERNAME": _USER,
@@ -49,6 +51,7 @@ class Recorder(Part):
             "AVAYA_TIMEZONE": self._option("--timezone"),
             "AVAYA_LAYOUT": self._option("--layout"),
             "AVAYA_RESULT_CAP": self._option("--result-cap"),
+            "TENANTS_FILE": str(_TENANTS_FILE),
         }
 
     def _search(self) -> dict[str, str]:

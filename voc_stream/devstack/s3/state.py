@@ -14,7 +14,8 @@ def save(folder: Path) -> None:
     """Write every bucket, object, tag and unfinished upload, replacing the file in one step."""
     draft = folder / f".{_FILE}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        pickle.dump(dict(_backend().buckets), file, protocol=pickle.HIGHEST_PROTOCOL)
+        backend = _backend()
+        pickle.dump({"buckets": dict(backend.buckets), "tagger": backend.tagger}, file, protocol=pickle.HIGHEST_PROTOCOL)
     draft.replace(folder / _FILE)
 
 
@@ -23,7 +24,10 @@ def load(folder: Path) -> None:
     path = folder / _FILE
     if path.exists():
         with path.open("rb") as file:
-            _backend().buckets.update(pickle.load(file))  # noqa: S301 - written by save(), mode 0600, in the stack's own folder
+            state = pickle.load(file)  # noqa: S301 - written by save(), mode 0600, in the stack's own folder
+        backend = _backend()
+        backend.buckets.update(state["buckets"])
+        backend.tagger = state["tagger"]
 
 
 def _backend() -> Any:

@@ -1,0 +1,39 @@
+"""The broker as a client sees it."""
+
+from __future__ import annotations
+
+import uuid
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from voc_stream.devstack.stack import Stack
+
+
+async def test_records_go_through_a_topic_that_was_made(stack: Stack) -> None:
+    bootstrap = stack.endpoints["KAFKA_BOOTSTRAP"]
+    topic = f"test-{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, 2, 1)])
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", compression_type="lz4") as producer:
+            await producer.send_and_wait(topic, b"value", key=b"key", partition=1)
+        async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+            consumer.assign([TopicPartition(topic, 1)])
+            record = await consumer.getone()
+        assert (record.key, record.value, record.offset) == (b"key", b"value", 0)
+    finally:
+        await admin.delete_topics([topic])
+        await admin.close()
+
+
+async def test_a_topic_is_not_made_by_asking_for_it(stack: Stack) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.endpoints["KAFKA_BOOTSTRAP"])
+    await admin.start()
+    try:
+        name = f"never-{uuid.uuid4().hex[:8]}"
+        await admin.describe_topics([name])
+        assert name not in await admin.list_topics()
+    finally:
+        await admin.close()
