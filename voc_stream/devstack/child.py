@@ -56,7 +56,7 @@ class Child:
                 cwd="/" if command.user else None,
                 env={**os.environ, **command.env},
                 process_group=0,
-                preexec_fn=_die_with(command.orphan_signal, os.getpid()),
+                preexec_fn=die_with(command.orphan_signal, os.getpid()),
                 user=command.user,
                 group=command.group,
                 extra_groups=[] if command.user else None,
@@ -111,7 +111,7 @@ class Child:
         return ""
 
 
-def _die_with(number: signal.Signals, parent: int) -> Callable[[], None]:
+def die_with(number: signal.Signals, parent: int) -> Callable[[], None]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def arrange() -> None:

@@ -62,3 +62,8 @@ def _another(taken: set[int], free: Callable[[int], bool]) -> int:
             return port
     msg = f"no free port between {_FALLBACK.start} and {_FALLBACK.stop}"
     raise OSError(msg)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    return next(port for port in random.sample(_FALLBACK, len(_FALLBACK)) if is_free(port))

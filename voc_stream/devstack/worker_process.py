@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from voc_stream.devstack.child import die_with_parent
+from voc_stream.devstack.child import die_with
 from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.ports import free_port
 
@@ -49,7 +49,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "faust", "-A", "voc_stream", "worker", "-l", "info"],
-                cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
+                cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with(signal.SIGTERM, os.getpid()),
             )  # fmt: skip
 
     def ready(self) -> bool:
