@@ -71,14 +71,17 @@ class SearchReader:
 
     def _take(self, attributes: dict[str, str], fields: dict[str, str]) -> None:
         self.results += 1
+        xml = b""
         for inum, values in _records(attributes, fields):
+            if len(self.segments) + len(self.rejects) >= _MOST_RECORDS:
+                msg = "the search result has more records than any recorder returns"
+                raise MalformedResultError(msg)
             try:
                 self.segments.append(self._segment(inum, values))
             except ValueError as error:
-                self.rejects.append(BadRecord(inum=inum[:64], reason=str(error), xml=_xml(attributes, fields)))
-        if len(self.segments) + len(self.rejects) > _MOST_RECORDS:
-            msg = "the search result has more records than any recorder returns"
-            raise MalformedResultError(msg)
+                # Made once, however many inums of a contact are bad.
+                xml = xml or _xml(attributes, fields)
+                self.rejects.append(BadRecord(inum=inum[:64], reason=str(error), xml=xml))
 
     def _segment(self, inum: str, values: dict[str, str]) -> Segment:
         call_id_of(inum, self._recorder_id)
@@ -106,8 +109,9 @@ def _records(attributes: dict[str, str], fields: dict[str, str]) -> Iterator[tup
         return
     inums = [inum.strip() for inum in fields["inums"].rstrip("; ").split(";")]
     columns = {name: text.split(";") for name, text in fields.items() if name not in _NEVER_SPLIT}
+    first = {inum: at for at, inum in reversed(list(enumerate(inums)))}
     for at, inum in enumerate(inums):
-        if inum not in inums[:at]:
+        if first[inum] == at:
             own = {name: values[at].strip() for name, values in columns.items() if len(values) == len(inums)}
             yield inum, fields | own
 
