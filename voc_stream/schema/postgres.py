@@ -56,7 +56,7 @@ ORDER BY 1
 
 # A session that our advisory lock does not know of and that was there when the row was written may be its owner.
 _POSSIBLE_OWNERS = """
-SELECT format('session %s %s', pid, quote_literal(application_name)) FROM pg_stat_activity
+SELECT concat('session ', pid, ' ', quote_literal(application_name)) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND application_name NOT LIKE 'voc-stream%%'
   AND backend_start <= (%s::timestamp AT TIME ZONE 'UTC') + interval '1 minute'
 """
