@@ -83,7 +83,7 @@ class Audit:
         """Return PostgreSQL's rows of these calls."""
         async with self._db.connection() as connection:
             found = await connection.fetch(_CALLS, list(call_ids))
-        return {row["call_id"]: _row(row) for row in found}
+        return {row["call_id"]: _row(dict(row)) for row in found}
 
     async def states(self, call_ids: Collection[str]) -> Counter[str]:
         """Return how many of the calls are in which status; `UNKNOWN` counts those that PostgreSQL has not heard of."""

@@ -49,8 +49,13 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "faust", "-A", "voc_stream", "worker", "-l", "info"],
-                cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with(signal.SIGTERM, os.getpid()),
-            )  # fmt: skip
+                cwd=ROOT,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with(signal.SIGTERM, os.getpid()),  # noqa: PLW1509 - one system call, no lock taken
+            )
 
     def ready(self) -> bool:
         """Whether `/readyz` says so."""
