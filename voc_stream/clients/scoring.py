@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
@@ -94,7 +95,7 @@ class ScoringClient:
         """
         form = _form(msgspec.json.encode({"calls": [request for request, _ in calls]}))
         for _, audio in calls:
-            form.add_field("audio", audio, filename="audio", content_type="application/octet-stream")
+            form.add_field("audio", io.BytesIO(audio), filename="audio", content_type="application/octet-stream")
         results = _decode(await self._send("POST", "/v1/score/batch", form), BatchReply).results
         if len(results) != len(calls):
             raise TransientError(DEPENDENCY, f"it answered {len(results)} of {len(calls)} calls")
@@ -142,7 +143,7 @@ class _Source:
 
 def _form(metadata: bytes) -> aiohttp.FormData:
     form = aiohttp.FormData()
-    form.add_field("metadata", metadata, content_type="application/json")
+    form.add_field("metadata", metadata.decode(), content_type="application/json")
     return form
 
 
