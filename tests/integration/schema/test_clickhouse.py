@@ -11,7 +11,7 @@ import pytest
 
 from tests.calls import NOW, enriched_call, scoring_result
 from tests.databases import own_warehouse
-from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.clickhouse import CALL_SCORES, Warehouse
 from voc_stream.errors import OutageError, OutsideError
 from voc_stream.schema.clickhouse import FOLDER, ClickHouseSchema
 from voc_stream.settings import Settings
@@ -85,6 +85,11 @@ async def test_a_migration_that_broke_off_is_named_until_it_is_rolled_back(schem
     assert await schema.roll_back_one() == "9999_bad"
     bad.unlink()
     assert await schema.problems() == []
+
+
+async def test_the_driver_is_told_the_types_that_the_table_has(schema: ClickHouseSchema, warehouse: Warehouse) -> None:
+    await schema.apply()
+    assert {row["name"]: row["type"] for row in await warehouse.query("DESCRIBE TABLE call_scores")} == CALL_SCORES
 
 
 async def test_the_current_score_of_a_call_is_its_newest(schema: ClickHouseSchema, warehouse: Warehouse) -> None:

@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from tests.calls import scoring_result
-from voc_stream.clients.clickhouse import CALL_SCORES_COLUMNS, outside_error, score_row
+from voc_stream.clients.clickhouse import CALL_SCORES, outside_error, score_row
 from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
 
 
@@ -41,7 +41,7 @@ def test_a_missing_table_names_the_command() -> None:
 
 def test_a_row_is_made_of_the_event_alone() -> None:
     assert score_row(scoring_result()) == score_row(scoring_result())
-    row = dict(zip(CALL_SCORES_COLUMNS, score_row(scoring_result()), strict=True))
+    row = dict(zip(CALL_SCORES, score_row(scoring_result()), strict=True))
     assert row["version"] == 1_795_327_320_000_000
     assert msgspec.json.decode(row["breakdown"])[0]["item"] == "greeting"
 
