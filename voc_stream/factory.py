@@ -11,7 +11,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import dedup, download, enrich, export, poll, score, watch
+from agents import dedup, download, enrich, export, housekeep, poll, score, watch
 from tables.calls_seen import CallsSeen
 from voc_stream import cli, topics
 from voc_stream.clients.call_store import CallStore
@@ -34,7 +34,7 @@ from voc_stream.stages.tenants import TenantsFileError
 from voc_stream.web import routes
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, watch)
+AGENTS = (poll, dedup, enrich, download, score, export, watch, housekeep)
 CHANGELOG_PARTITIONS = 12
 
 

@@ -141,11 +141,6 @@ class Settings(BaseSettings):
     pii_keys: SecretStr = SecretStr("")
     pii_key_id: str = ""
 
-    # Voice of customer
-    batch_size: PositiveInt = 500
-    batch_flush_seconds: PositiveFloat = 2.0
-    composite_weight: Annotated[float, Field(ge=0, le=1)] = 0.7
-
     @field_validator("avaya_timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:

@@ -15,11 +15,15 @@ from voc_stream.clients.scoring_wire import ScoreReply, ScoreRequest
 from voc_stream.errors import OutsideError
 from voc_stream.events.calls import AudioReady
 from voc_stream.runtime import metrics
+from voc_stream.services.short_calls import ShortCalls
 from voc_stream.settings import Settings
 from voc_stream.stages import score
 from voc_stream.stages.keys import transcript_key
 from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Retry
 from voc_stream.stages.retry import RetryPolicy
+
+# A short call is held in memory while it waits for its batch; what claims to be short and is larger streams like any other.
+LARGEST_SHORT_CALL = 4 << 20
 
 
 class Judge:
@@ -31,6 +35,8 @@ class Judge:
         self._scoring = scoring
         self._policy = RetryPolicy(attempts=settings.scoring_attempts, jitter=0.5)
         self._topic = topic
+        self._short = ShortCalls(scoring, settings.scoring_batch_size)
+        self._short_below = settings.scoring_batch_below_seconds
 
     async def score(self, audio: AudioReady, facts: Facts) -> Outcome:
         """Return what the scoring came to.
@@ -44,8 +50,7 @@ class Judge:
         began = time.monotonic()
         expected = (audio.ended_at - audio.started_at).total_seconds()
         request = ScoreRequest(call_id=audio.call_id, tenant_id=audio.tenant_id, expected_seconds=expected)
-        async with self._objects.open_object(audio.s3_key) as recording:
-            reply = await self._scoring.score(request, recording.chunks())
+        reply = await self._ask(request, audio)
         latency_ms = int((time.monotonic() - began) * 1000)
         key = await self._keep_transcript(audio, reply)
         outcome = score.accept(audio, _verdict(reply, latency_ms, key), replace(facts, now=datetime.now(UTC)), self._topic)
@@ -56,6 +61,12 @@ class Judge:
     def failed(self, audio: AudioReady, error: OutsideError, facts: Facts, chance: float) -> Retry | DeadLetter:
         """Judge a failed attempt."""
         return score.failed(audio, error, facts, chance, self._policy)
+
+    async def _ask(self, request: ScoreRequest, audio: AudioReady) -> ScoreReply:
+        if audio.duration < self._short_below and audio.size_bytes <= LARGEST_SHORT_CALL:
+            return await self._short.score(request, await self._objects.get_bytes(audio.s3_key, LARGEST_SHORT_CALL))
+        async with self._objects.open_object(audio.s3_key) as recording:
+            return await self._scoring.score(request, recording.chunks())
 
     async def _keep_transcript(self, audio: AudioReady, reply: ScoreReply) -> str | None:
         if reply.transcript is None or reply.outcome != "SCORED":
