@@ -22,7 +22,7 @@ def dead_letter_record(record: Any, facts: Facts, stage: str, letter: DeadLetter
     """Return what to publish: Kafka's record as it was, with headers `voc-dlq-…` added that hold no payload.
 
     Args:
-        record: the consumer record (key, value, headers, timestamp in ms).
+        record: the consumer record (key, value, headers, partition).
         facts: which record and attempt it is.
         stage: the stage that gave up.
         letter: why.
@@ -35,7 +35,7 @@ def dead_letter_record(record: Any, facts: Facts, stage: str, letter: DeadLetter
         "topic": facts.topic,
         "partition": str(facts.partition),
         "offset": str(facts.offset),
-        "first-failure": _millis(record.timestamp),
+        "first-failure": (facts.failing_since or facts.now).isoformat(),
         "last-failure": facts.now.isoformat(),
         "fingerprint": fingerprint(stage, letter),
     }
@@ -47,7 +47,3 @@ def fingerprint(stage: str, letter: DeadLetter) -> str:
     """Return 16 hex digits that are equal for the same failure: stage, error type, reason without its numbers and quoted words."""
     normal = re.sub(r"'[^']*'|\"[^\"]*\"|[0-9a-f]{8,}|\d+", "#", letter.reason.lower())
     return hashlib.sha256(f"{stage}\x1f{letter.error_type}\x1f{normal}".encode()).hexdigest()[:16]
-
-
-def _millis(timestamp: int | None) -> str:
-    return "" if timestamp is None else str(timestamp)

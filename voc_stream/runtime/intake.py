@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -54,9 +55,10 @@ class Intake:
         return sum(ledger.unresolved_records for ledger in self._ledgers.values())
 
     async def quiesce(self) -> None:
-        """Let running work finish within the grace time; the rest is abandoned."""
-        for quiesce in self._stages:
-            await quiesce(self._grace)
+        """Begin no further work; let what runs finish within the grace time, which all stages share; the rest is abandoned."""
+        for ledger in self._ledgers.values():
+            ledger.let_go()
+        await asyncio.gather(*(quiesce(self._grace) for quiesce in self._stages))
 
     def close(self, tps: Iterable[TP] | None = None) -> None:
         """Forget partitions (all by default): what is unresolved will be delivered again, perhaps elsewhere."""

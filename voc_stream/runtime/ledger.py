@@ -41,8 +41,8 @@ class RecordBatch:
 
     @property
     def live(self) -> bool:
-        """Whether the partition is still ours in the generation that fetched the batch."""
-        return not self._ledger.closed
+        """Whether work on it may begin: the partition is still ours in the generation that fetched it, and nobody waits for us to let go."""
+        return not (self._ledger.closed or self._ledger.letting_go)
 
     @property
     def end(self) -> int:
@@ -95,6 +95,7 @@ class PartitionLedger:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self.closed = False
+        self.letting_go = False
         self.unresolved_records = 0
         self.unresolved_bytes = 0
 
@@ -130,6 +131,10 @@ class PartitionLedger:
         while self._batches and not self._batches[0].pending:
             self._base = self._batches.popleft().end
         return self._batches[0].first_unresolved() if self._batches and self._has_progress() else self._base
+
+    def let_go(self) -> None:
+        """Begin no further work: the partition is about to be revoked. What runs may still be resolved."""
+        self.letting_go = True
 
     def close(self) -> None:
         """Forget everything: the partition was revoked or sought; what is unresolved will be delivered again."""

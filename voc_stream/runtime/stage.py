@@ -30,6 +30,9 @@ from voc_stream.stages.retry import RetryPolicy
 
 logger = get_logger(__name__)
 
+# How long cancelled work may take to clean up (abort an upload, close a connection) before a stop or a rebalance goes on without it.
+ABANDON_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -121,8 +124,10 @@ class StageRunner:
         self.stage = stage
         self._around = around
         self._waiting: OrderedDict[tuple[str, int], deque[tuple[RecordBatch, int]]] = OrderedDict()
-        self._running: dict[asyncio.Task[None], tuple[str, int]] = {}
+        self._running: dict[asyncio.Task[None], _Chunk] = {}
+        self._pausing: set[asyncio.Task[Any]] = set()
         self._stopping = False
+        self._crashing: asyncio.Task[None] | None = None
         self.last_progress = time.monotonic()
         metrics.CONCURRENCY_LIMIT.labels(stage.name).set(stage.in_flight)
 
@@ -133,7 +138,7 @@ class StageRunner:
 
     def accept(self, batch: RecordBatch) -> None:
         """Queue a batch; the partition's ledger bounds how many there can be."""
-        if not batch.live:
+        if not batch.live or self._crashing is not None:
             return
         self._stopping = False
         self._waiting.setdefault((batch.topic, batch.partition), deque()).append((batch, 0))
@@ -146,30 +151,32 @@ class StageRunner:
 
     def waiting_records(self) -> int:
         """Return how many records are fetched for this stage and not resolved."""
-        batches = {id(batch): batch for queue in self._waiting.values() for batch, _ in queue if batch.live}
-        return sum(batch.pending for batch in batches.values()) + len(self._running)
+        waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
+        return waiting + sum(chunk.records for chunk in self._running.values())
 
     async def quiesce(self, grace: float) -> None:
-        """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked."""
+        """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked; what only waits (a closed gate, a retry) at once."""
         self._stopping = True
         self._waiting.clear()
         running = list(self._running)
         if not running:
             return
+        for task in tuple(self._pausing):
+            task.cancel()
         _done, late = await asyncio.wait(running, timeout=grace)
         for task in late:
             task.cancel()
         if late:
             logger.info("work abandoned un-acked: it will be delivered again", stage=self.stage.name, chunks=len(late))
-            await asyncio.wait(late)
+            await asyncio.wait(late, timeout=ABANDON_SECONDS)
 
     def _pump(self) -> None:
         while not self._stopping and (taken := self._next_chunk()) is not None:
             batch, start, stop = taken
             task = asyncio.get_running_loop().create_task(self._work_off(batch, start, stop), name=f"{self.stage.name} {batch.topic}")
-            self._running[task] = (batch.topic, batch.partition)
+            self._running[task] = _Chunk((batch.topic, batch.partition), stop - start)
             task.add_done_callback(self._finished)
-        metrics.IN_FLIGHT.labels(self.stage.name).set(len(self._running) * self.stage.chunk)
+        metrics.IN_FLIGHT.labels(self.stage.name).set(sum(chunk.records for chunk in self._running.values()))
 
     def _next_chunk(self) -> tuple[RecordBatch, int, int] | None:
         """Take from the partitions in turn; one partition never holds more than three quarters of the places."""
@@ -184,7 +191,7 @@ class StageRunner:
             if not queue:
                 del self._waiting[key]
                 continue
-            if sum(1 for running in self._running.values() if running == key) >= share:
+            if sum(1 for chunk in self._running.values() if chunk.partition == key) >= share:
                 continue
             batch, start = queue.popleft()
             stop = min(start + self.stage.chunk, len(batch))
@@ -202,14 +209,26 @@ class StageRunner:
         if error is not None:
             logger.error("a stage met an error it does not know: the worker ends", stage=self.stage.name, exc_info=error)
             self._stopping = True
-            crash = asyncio.get_running_loop().create_task(self._crash(error))
-            self._running[crash] = ("", 0)
-            crash.add_done_callback(lambda done: self._running.pop(done, None))
+            self._crashing = asyncio.get_running_loop().create_task(self._crash(error))
             return
         self._pump()
 
     async def _crash(self, error: BaseException) -> None:
         await self._around.crash(error)
+
+    async def _pause(self, waiting: Awaitable[None]) -> None:
+        """Wait for a gate or a further attempt. A stop does not wait for what only waits: the work is abandoned here."""
+        task = asyncio.current_task()
+        if task is None:
+            msg = "a pause is only waited for inside a task"
+            raise RuntimeError(msg)
+        if self._stopping:
+            task.cancel()
+        self._pausing.add(task)
+        try:
+            await waiting
+        finally:
+            self._pausing.discard(task)
 
     async def _work_off(self, batch: RecordBatch, start: int, stop: int) -> None:
         began = time.monotonic()
@@ -232,15 +251,18 @@ class StageRunner:
     async def _conclude(self, deliveries: Sequence[Delivery]) -> None:
         """Work until each delivery has an effect: passed, dropped or dead-lettered."""
         attempt = 1
+        failing_since: datetime | None = None
         while True:
             await self._gates_open()
             now = self._around.now()
-            deliveries = [replace(delivery, facts=replace(delivery.facts, attempt=attempt, now=now)) for delivery in deliveries]
+            deliveries = [
+                replace(delivery, facts=replace(delivery.facts, attempt=attempt, now=now, failing_since=failing_since)) for delivery in deliveries
+            ]
             try:
                 outcomes = await self.stage.work(deliveries)
                 retry = await self._settle(list(zip(deliveries, outcomes, strict=True)))
             except (OutageError, ThrottledError) as error:
-                self._gate(error.dependency).close(error)
+                await self._outlast(error)
                 continue
             except (TransientError, RejectedError) as error:
                 if len(deliveries) > 1:
@@ -250,8 +272,9 @@ class StageRunner:
             if retry is None:
                 return
             metrics.RETRIES.labels(self.stage.name).inc()
-            await self._around.sleep(retry.delay)
-            attempt += 1
+            await self._pause(self._around.sleep(retry.delay))
+            attempt = 1 if retry is _ANEW else attempt + 1
+            failing_since = failing_since or now
 
     async def _one_by_one(self, deliveries: Sequence[Delivery], error: OutsideError) -> None:
         logger.info("a chunk failed as a whole: its records are tried one by one", stage=self.stage.name, records=len(deliveries), error=str(error))
@@ -295,8 +318,8 @@ class StageRunner:
         if verdict.dependency is not None and gate is not None:
             down = await gate.is_down()
             if down is not None or gate.serves_nobody(delivery.name):
-                gate.close(down or error)
-                return Retry(reason="the dependency is down", delay=0.0)
+                await self._outlast(down or error)
+                return _ANEW
         await self._give_up([(delivery, verdict)])
         return None
 
@@ -306,7 +329,7 @@ class StageRunner:
             if not isinstance(outcome, DeadLetter):
                 continue
             record = dead_letter_record(delivery.record, delivery.facts, self.stage.name, outcome)
-            await self._through_outages(partial(self._around.publisher.publish, [record]))
+            await self._through_outages(partial(self._write_letter, record))
             change = outcome.change
             if change is not None:
                 try:
@@ -317,20 +340,33 @@ class StageRunner:
             metrics.RECORDS.labels(self.stage.name, "dead_letter").inc()
             logger.warning("dead letter", stage=self.stage.name, **_fields(delivery), error_type=outcome.error_type, reason=outcome.reason)
 
+    async def _write_letter(self, letter: Outgoing) -> None:
+        try:
+            await self._around.publisher.publish([letter])
+        except RejectedError as error:
+            # There is no dead letter of a dead letter: the record waits until its topic takes it.
+            raise OutageError(error.dependency, f"{letter.topic} refuses a dead letter: {error.reason}") from error
+
     async def _through_outages(self, act: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await act()
             except (OutageError, ThrottledError, TransientError) as error:
-                gate = self._gate(error.dependency)
-                gate.close(error)
-                await gate.passed()
+                await self._outlast(error)
             else:
                 return
 
+    async def _outlast(self, error: OutsideError) -> None:
+        """Close the gate of what failed and wait until it opens, whether or not the stage names it among its needs."""
+        gate = self._around.gates.get(error.dependency)
+        if gate is None:
+            raise error
+        gate.close(error)
+        await self._pause(gate.passed())
+
     async def _gates_open(self) -> None:
         while closed := [gate for name in (*self.stage.needs, "kafka") if not (gate := self._gate(name)).is_open]:
-            await closed[0].passed()
+            await self._pause(closed[0].passed())
 
     def _gate(self, dependency: str) -> Gate:
         return self._around.gates[dependency]
@@ -343,6 +379,18 @@ class StageRunner:
                 metrics.RECORDS.labels(self.stage.name, "ok").inc()
             elif isinstance(outcome, Drop):
                 metrics.RECORDS.labels(self.stage.name, outcome.reason).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Records of one partition that are worked on together."""
+
+    partition: tuple[str, int]
+    records: int
+
+
+# After an outage the attempts are counted anew: what failed during it is not held against the record.
+_ANEW = Retry(reason="the dependency was down", delay=0.0)
 
 
 def _fields(delivery: Delivery) -> dict[str, object]:

@@ -12,13 +12,14 @@ from voc_stream.stages.changes import Change
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a stage may know beside the event: the time, and which record and attempt this is."""
+    """What a stage may know beside the event: the time, which record and attempt this is, and when its first attempt failed, if one did."""
 
     now: datetime
     topic: str
     partition: int
     offset: int
     attempt: int = 1
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

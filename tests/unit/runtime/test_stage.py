@@ -1,0 +1,662 @@
+"""A stage over record batches: what happens in which order, and what happens when something fails (spec section 2, delivery)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from tests.unit.runtime.conftest import MakeWorld
+from tests.unit.runtime.world import OUT, TOPIC, Batch, Outside, batch, each, passed, record
+from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
+from voc_stream.runtime.stage import Delivery
+from voc_stream.stages.outcome import DeadLetter, Drop, Ok, Outcome, Retry
+from voc_stream.stages.retry import RetryPolicy
+
+TIMEOUT = 5.0
+
+
+async def done(*batches: Batch) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        for each_batch in batches:
+            await each_batch.done.wait()
+
+
+async def happens(event: asyncio.Event) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        await event.wait()
+
+
+async def idle() -> None:
+    """Let everything run that can run."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def failing(outside: dict[int, list[OutsideError]]) -> object:
+    """Work that raises the planned errors of an offset, one an attempt, then passes."""
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        await asyncio.sleep(0)
+        for delivery in deliveries:
+            planned = outside.get(delivery.facts.offset)
+            if planned:
+                raise planned.pop(0)
+        return [passed(delivery) for delivery in deliveries]
+
+    return work
+
+
+def always(error: OutsideError, *offsets: int) -> object:
+    """Work that fails for these offsets for ever."""
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        await asyncio.sleep(0)
+        if any(delivery.facts.offset in offsets for delivery in deliveries):
+            raise error
+        return [passed(delivery) for delivery in deliveries]
+
+    return work
+
+
+# the order
+
+
+async def test_a_record_is_resolved_after_its_change_and_its_output(make_world: MakeWorld) -> None:
+    world = make_world(each(passed))
+    one = Batch([record(7)])
+    one.done = asyncio.Event()
+    seen: list[int] = []
+    publish = world.outside.publish
+
+    async def watched(records: Sequence[object]) -> list[int]:
+        seen.append(one.records.pending)
+        return await publish(records)  # type: ignore[arg-type]
+
+    world.outside.publish = watched  # type: ignore[method-assign,assignment]
+    world.runner.accept(one.records)
+    async with asyncio.timeout(TIMEOUT):
+        while one.records.pending:
+            await asyncio.sleep(0)
+
+    assert world.outside.journal == ["change", f"publish {OUT}"]
+    assert seen == [1], "while the output was under way the record was not resolved"
+    assert one.position == 8
+
+
+async def test_a_dropped_record_is_resolved_without_any_effect(make_world: MakeWorld) -> None:
+    world = make_world(each(lambda _: Drop("duplicate")))
+    two = batch(1, 2)
+    world.runner.accept(two.records)
+    await done(two)
+
+    assert world.outside.journal == []
+    assert two.position == 3
+
+
+async def test_a_malformed_record_is_dead_lettered_and_its_neighbours_pass(make_world: MakeWorld) -> None:
+    world = make_world(each(passed), chunk=3, in_flight=3)
+    three = Batch([record(1), record(2, b"\xff not JSON"), record(3)])
+    world.runner.accept(three.records)
+    await done(three)
+
+    (letter,) = world.outside.sent_to(f"{TOPIC}.dlq")
+    assert letter.value == b"\xff not JSON"
+    assert len(world.outside.sent_to(OUT)) == 2
+
+
+async def test_work_is_repeated_when_publishing_fails_after_the_change_was_applied(make_world: MakeWorld) -> None:
+    world = make_world(each(passed))
+    world.outside.publish_faults.append(OutageError("kafka", "no broker"))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    assert one.position == 1
+    world.probe_pauses.end()
+    await done(one)
+
+    assert world.outside.journal == ["change", "change", f"publish {OUT}"]
+
+
+# outages
+
+
+async def test_an_outage_closes_the_gate_and_the_record_passes_later(make_world: MakeWorld) -> None:
+    world = make_world(failing({1: [OutageError("scorer", "connection refused")]}))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    assert not world.gates["scorer"].is_open
+    assert one.records.pending == 1
+    world.probe_pauses.end()
+    await done(one)
+
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == []
+    assert len(world.outside.sent_to(OUT)) == 1
+
+
+async def test_an_outage_of_a_dependency_that_the_stage_does_not_name_waits_too(make_world: MakeWorld) -> None:
+    attempts = 0
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        nonlocal attempts
+        attempts += 1
+        await asyncio.sleep(0)
+        if attempts == 1:
+            raise OutageError("postgres", "connection refused")
+        return [passed(delivery) for delivery in deliveries]
+
+    world = make_world(work, needs=("scorer",))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    await idle()
+    assert attempts == 1, "it does not spin at the closed gate"
+    world.probe_pauses.end()
+    await done(one)
+
+
+async def test_an_outage_of_something_without_a_gate_ends_the_worker_with_its_own_reason(make_world: MakeWorld) -> None:
+    world = make_world(always(OutageError("vault", "PII_KEYS is not set"), 1))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.crashed)
+
+    assert "PII_KEYS is not set" in str(world.crashes[0])
+    assert one.position == 1
+
+
+@pytest.mark.parametrize("seconds", [None, 17.0])
+async def test_a_dependency_that_asks_us_to_wait_pauses_the_stage_for_as_long_as_it_says(make_world: MakeWorld, seconds: float | None) -> None:
+    world = make_world(failing({1: [ThrottledError("scorer", "it answered 429", retry_after=seconds)]}))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    assert world.probe_pauses.asked == [seconds or 0.5]
+    world.probe_pauses.end()
+    await done(one)
+
+
+async def test_no_work_begins_while_a_gate_is_closed(make_world: MakeWorld) -> None:
+    worked: list[int] = []
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        worked.extend(delivery.facts.offset for delivery in deliveries)
+        return [passed(delivery) for delivery in deliveries]
+
+    world = make_world(work)
+    world.gates["scorer"].close(OutageError("scorer", "connection refused"))
+    two = batch(1, 2)
+    world.runner.accept(two.records)
+    await happens(world.probe_pauses.entered)
+    await idle()
+    assert worked == []
+    world.probe_pauses.end()
+    await done(two)
+
+    assert worked == [1, 2]
+
+
+# attempts
+
+
+async def test_a_failed_attempt_is_repeated_after_the_policy_s_pauses_and_then_dead_lettered(make_world: MakeWorld) -> None:
+    world = make_world(always(TransientError("scorer", "it answered 500"), 1), policy=RetryPolicy(attempts=5))
+    two = batch(1, 2)
+    world.runner.accept(two.records)
+    await done(two)
+
+    assert world.retry_pauses.asked == [1.0, 2.0, 4.0, 8.0]
+    (letter,) = world.outside.sent_to(f"{TOPIC}.dlq")
+    assert dict(letter.headers)["voc-dlq-retries"] == b"4"
+    assert len(world.outside.sent_to(OUT)) == 1
+
+
+async def test_a_record_that_fails_once_passes_at_its_second_attempt(make_world: MakeWorld) -> None:
+    world = make_world(failing({1: [TransientError("scorer", "it answered 500")]}))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await done(one)
+
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == []
+    assert len(world.outside.sent_to(OUT)) == 1
+
+
+async def test_attempts_that_run_out_on_a_dependency_that_is_down_wait_and_start_anew(make_world: MakeWorld) -> None:
+    errors: list[OutsideError] = [TransientError("scorer", "time-out") for _ in range(5)]
+    world = make_world(failing({1: errors}))
+    world.dependencies["scorer"].error = OutageError("scorer", "connection refused")
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    assert one.records.pending == 1
+    assert len(errors) == 2
+    world.dependencies["scorer"].error = None
+    world.probe_pauses.end()
+    await done(one)
+
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == [], "two more failures after the outage are not held against the record"
+
+
+async def test_a_503_for_every_call_is_an_outage(make_world: MakeWorld) -> None:
+    failures = {1: [], 2: []}  # type: dict[int, list[OutsideError]]
+    for planned in failures.values():
+        planned += [UnavailableError("scorer", "it answered 503") for _ in range(7)]
+    world = make_world(failing(failures))
+    two = batch(1, 2)
+    world.runner.accept(two.records)
+    async with asyncio.timeout(TIMEOUT):
+        while not two.done.is_set():
+            await asyncio.sleep(0)
+            world.probe_pauses.end()
+
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == []
+    assert len(world.probe_pauses.asked) > 1, "it closed more than once: the probe is well all the time"
+
+
+async def test_a_503_for_one_call_while_others_pass_is_a_dead_letter(make_world: MakeWorld) -> None:
+    world = make_world(always(UnavailableError("scorer", "it answered 503"), 2), in_flight=1)
+    batches = [batch(offset) for offset in (1, 2, 3)]
+    for one in batches:
+        world.runner.accept(one.records)
+    await done(*batches)
+
+    (letter,) = world.outside.sent_to(f"{TOPIC}.dlq")
+    assert dict(letter.headers)["voc-dlq-offset"] == b"2"
+
+
+async def test_a_refused_record_is_dead_lettered_at_once(make_world: MakeWorld) -> None:
+    world = make_world(always(RejectedError("scorer", "it answered 422"), 1))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await done(one)
+
+    assert world.retry_pauses.asked == []
+    assert dict(world.outside.sent_to(f"{TOPIC}.dlq")[0].headers)["voc-dlq-error-type"] == b"rejected"
+
+
+@pytest.mark.parametrize("error", [RejectedError("postgres", "a value is too long"), TransientError("postgres", "deadlock")])
+async def test_a_chunk_that_fails_as_a_whole_is_tried_one_by_one(make_world: MakeWorld, error: OutsideError) -> None:
+    world = make_world(always(error, 2), chunk=3, in_flight=3)
+    three = batch(1, 2, 3)
+    world.runner.accept(three.records)
+    await done(three)
+
+    assert len(world.outside.sent_to(OUT)) == 2
+    (letter,) = world.outside.sent_to(f"{TOPIC}.dlq")
+    assert dict(letter.headers)["voc-dlq-offset"] == b"2"
+
+
+async def test_a_chunk_in_which_one_record_must_wait_is_tried_one_by_one(make_world: MakeWorld) -> None:
+    asked: list[int] = []
+
+    def one(delivery: Delivery) -> Outcome:
+        asked.append(delivery.facts.offset)
+        return Retry("not yet", 3.0) if delivery.facts.offset == 2 and asked.count(2) < 3 else passed(delivery)
+
+    world = make_world(each(one), chunk=3, in_flight=3)
+    three = batch(1, 2, 3)
+    world.runner.accept(three.records)
+    await done(three)
+
+    assert world.retry_pauses.asked == [3.0]
+    assert len(world.outside.sent_to(OUT)) == 3
+
+
+async def test_a_change_that_the_database_refuses_makes_a_dead_letter_and_nothing_is_published(make_world: MakeWorld) -> None:
+    world = make_world(each(passed))
+    world.outside.apply_faults.append(RejectedError("postgres", "a value is too long"))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await done(one)
+
+    assert world.outside.sent_to(OUT) == []
+    assert len(world.outside.sent_to(f"{TOPIC}.dlq")) == 1
+
+
+# dead letters
+
+
+async def test_a_record_is_not_resolved_until_its_dead_letter_is_written(make_world: MakeWorld) -> None:
+    world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
+    world.outside.publish_faults.extend([None, OutageError("kafka", "no broker"), OutageError("kafka", "no broker")])
+    one = batch(1)
+    world.runner.accept(one.records)
+    for _ in range(2):
+        await happens(world.probe_pauses.entered)
+        assert one.position == 1
+        world.probe_pauses.end()
+    await done(one)
+
+    assert len(world.outside.sent_to(f"{TOPIC}.dlq")) == 1
+
+
+async def test_a_dead_letter_that_kafka_finds_too_large_waits_and_does_not_end_the_worker(make_world: MakeWorld) -> None:
+    world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
+    world.outside.publish_faults.extend([None, RejectedError("kafka", "a record is larger than Kafka takes")])
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    assert one.position == 1
+    world.probe_pauses.end()
+    await done(one)
+
+    assert world.crashes == []
+    assert len(world.outside.sent_to(f"{TOPIC}.dlq")) == 1
+
+
+async def test_a_dead_letter_is_published_before_the_database_is_told(make_world: MakeWorld) -> None:
+    def give_up(delivery: Delivery) -> Outcome:
+        ok = passed(delivery)
+        assert isinstance(ok, Ok)
+        return DeadLetter("not_audio", "it is a text", change=ok.change)
+
+    world = make_world(each(give_up))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await done(one)
+
+    assert world.outside.journal == [f"publish {TOPIC}.dlq", "change"]
+
+
+# the unknown
+
+
+async def test_an_unknown_error_ends_the_worker_and_the_record_stays_unresolved(make_world: MakeWorld) -> None:
+    def one(delivery: Delivery) -> Outcome:
+        if delivery.facts.offset == 2:
+            raise ZeroDivisionError
+        return passed(delivery)
+
+    world = make_world(each(one))
+    three = batch(1, 2, 3)
+    world.runner.accept(three.records)
+    await happens(world.crashed)
+    await idle()
+
+    assert isinstance(world.crashes[0], ZeroDivisionError)
+    assert three.position <= 2
+
+
+async def test_after_an_unknown_error_no_further_work_begins(make_world: MakeWorld) -> None:
+    def one(_: Delivery) -> Outcome:
+        raise ZeroDivisionError
+
+    world = make_world(each(one))
+    world.runner.accept(batch(1).records)
+    await happens(world.crashed)
+    later = batch(2)
+    world.runner.accept(later.records)
+    await idle()
+
+    assert len(world.crashes) == 1
+    assert later.position == 2
+
+
+# bounds and fairness
+
+
+class Hanging:
+    """Work that hangs for some partitions until it is let go."""
+
+    def __init__(self, *partitions: int) -> None:
+        self.partitions = partitions
+        self.go = asyncio.Event()
+        self.running = 0
+        self.most = 0
+        self.chunks: list[int] = []
+
+    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        self.chunks.append(len(deliveries))
+        self.running += len(deliveries)
+        self.most = max(self.most, self.running)
+        if deliveries[0].facts.partition in self.partitions:
+            await self.go.wait()
+        else:
+            await asyncio.sleep(0)
+        self.running -= len(deliveries)
+        return [passed(delivery) for delivery in deliveries]
+
+
+async def test_a_partition_whose_work_hangs_does_not_stop_the_others(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging, in_flight=4)
+    stuck, fine = batch(*range(100)), batch(*range(100), partition=1)
+    world.runner.accept(stuck.records)
+    world.runner.accept(fine.records)
+    await done(fine)
+    assert stuck.position == 0
+    hanging.go.set()
+    await done(stuck)
+
+
+@pytest.mark.parametrize(("in_flight", "chunk"), [(1, 1), (5, 1), (32, 1), (12, 4), (3, 8)])
+async def test_no_more_records_are_worked_on_than_the_stage_allows(make_world: MakeWorld, in_flight: int, chunk: int) -> None:
+    hanging = Hanging()
+    world = make_world(hanging, in_flight=in_flight, chunk=chunk)
+    batches = [batch(*range(17), partition=partition) for partition in range(5)]
+    for one in batches:
+        world.runner.accept(one.records)
+    await done(*batches)
+
+    assert hanging.most <= max(in_flight, chunk)
+    assert max(hanging.chunks) <= chunk
+    assert sum(hanging.chunks) == 5 * 17
+
+
+async def test_records_may_finish_in_any_order_and_the_position_waits_for_the_slow_head(make_world: MakeWorld) -> None:
+    go = asyncio.Event()
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        if deliveries[0].facts.offset == 0:
+            await go.wait()
+        return [passed(delivery) for delivery in deliveries]
+
+    world = make_world(work, in_flight=8)
+    ten = batch(*range(10))
+    world.runner.accept(ten.records)
+    async with asyncio.timeout(TIMEOUT):
+        while ten.records.pending > 1:
+            await asyncio.sleep(0)
+    assert ten.position == 0
+    go.set()
+    await done(ten)
+
+    assert ten.position == 10
+
+
+# stop and rebalance
+
+
+async def test_quiesce_waits_for_running_work_which_still_counts(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging)
+    one = batch(1)
+    world.runner.accept(one.records)
+    await idle()
+    quiescing = asyncio.create_task(world.runner.quiesce(60.0))
+    await idle()
+    assert not quiescing.done()
+    hanging.go.set()
+    async with asyncio.timeout(TIMEOUT):
+        await quiescing
+
+    assert one.position == 2
+
+
+async def test_quiesce_abandons_what_does_not_finish_within_the_grace(make_world: MakeWorld) -> None:
+    world = make_world(Hanging(0))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await idle()
+    async with asyncio.timeout(TIMEOUT):
+        await world.runner.quiesce(0.0)
+
+    assert one.position == 1
+    assert not world.runner.busy
+
+
+async def test_quiesce_begins_nothing_new(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging, in_flight=1)
+    two = batch(1, 2)
+    world.runner.accept(two.records)
+    await idle()
+    quiescing = asyncio.create_task(world.runner.quiesce(60.0))
+    await idle()
+    hanging.go.set()
+    await quiescing
+
+    assert hanging.chunks == [1]
+    assert two.position == 2
+
+
+async def test_quiesce_abandons_at_once_what_only_waits_at_a_closed_gate(make_world: MakeWorld) -> None:
+    world = make_world(each(passed))
+    world.gates["scorer"].close(OutageError("scorer", "connection refused"))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await idle()
+    async with asyncio.timeout(TIMEOUT):
+        await world.runner.quiesce(3600.0)
+
+    assert one.position == 1
+
+
+async def test_quiesce_abandons_at_once_what_only_waits_to_try_again(make_world: MakeWorld) -> None:
+    world = make_world(always(TransientError("scorer", "it answered 500"), 1), at_once=False)
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.retry_pauses.entered)
+    async with asyncio.timeout(TIMEOUT):
+        await world.runner.quiesce(3600.0)
+
+    assert one.position == 1
+
+
+async def test_quiesce_abandons_at_once_a_dead_letter_that_waits_for_kafka(make_world: MakeWorld) -> None:
+    world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
+    world.outside.publish_faults.extend([None, OutageError("kafka", "no broker")])
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    async with asyncio.timeout(TIMEOUT):
+        await world.runner.quiesce(3600.0)
+
+    assert one.position == 1
+
+
+async def test_work_that_comes_to_a_closed_gate_during_quiesce_is_abandoned_there(make_world: MakeWorld) -> None:
+    go = asyncio.Event()
+
+    async def work(_: Sequence[Delivery]) -> Sequence[Outcome]:
+        await go.wait()
+        raise OutageError("scorer", "connection refused")
+
+    world = make_world(work)
+    one = batch(1)
+    world.runner.accept(one.records)
+    await idle()
+    quiescing = asyncio.create_task(world.runner.quiesce(3600.0))
+    await idle()
+    go.set()
+    async with asyncio.timeout(TIMEOUT):
+        await quiescing
+
+    assert one.position == 1
+
+
+async def test_a_batch_that_an_agent_hands_over_late_is_not_begun_once_its_partition_is_being_let_go(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging)
+    one, late = batch(1), batch(2)
+    world.runner.accept(one.records)
+    await idle()
+    for each_batch in (one, late):
+        each_batch.ledger.let_go()
+    quiescing = asyncio.create_task(world.runner.quiesce(3600.0))
+    await idle()
+    world.runner.accept(late.records)
+    await idle()
+    hanging.go.set()
+    await quiescing
+    await idle()
+
+    assert hanging.chunks == [1]
+    assert one.position == 2
+    assert late.position == 2
+
+
+async def test_after_a_rebalance_new_batches_are_worked_on(make_world: MakeWorld) -> None:
+    world = make_world(each(passed))
+    await world.runner.quiesce(0.0)
+    one = batch(1)
+    world.runner.accept(one.records)
+    await done(one)
+
+
+async def test_a_batch_of_a_revoked_partition_is_ignored(make_world: MakeWorld) -> None:
+    world = make_world(each(passed))
+    one = batch(1)
+    one.ledger.close()
+    world.runner.accept(one.records)
+    await idle()
+
+    assert world.outside == Outside()
+    assert not world.runner.busy
+
+
+async def test_work_that_ends_after_revocation_resolves_nothing(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging)
+    one = batch(1)
+    world.runner.accept(one.records)
+    await idle()
+    one.ledger.close()
+    hanging.go.set()
+    async with asyncio.timeout(TIMEOUT):
+        while world.runner.busy:
+            await asyncio.sleep(0)
+
+    assert not one.done.is_set()
+
+
+async def test_work_that_ignores_its_cancellation_does_not_hold_up_the_rebalance_for_ever(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voc_stream.runtime.stage.ABANDON_SECONDS", 0.01)
+    go = asyncio.Event()
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        while not go.is_set():
+            try:
+                await go.wait()
+            except asyncio.CancelledError:
+                continue
+        return [passed(delivery) for delivery in deliveries]
+
+    world = make_world(work)
+    world.runner.accept(batch(1).records)
+    await idle()
+    async with asyncio.timeout(TIMEOUT):
+        await world.runner.quiesce(0.0)
+    go.set()
+    await idle()
+
+
+async def test_the_runner_says_how_many_records_it_has_and_whether_it_is_busy(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging, in_flight=2)
+    assert not world.runner.busy
+    ten = batch(*range(10))
+    world.runner.accept(ten.records)
+    await idle()
+    assert world.runner.busy
+    assert world.runner.waiting_records() == 10
+    hanging.go.set()
+    await done(ten)
+    await idle()
+
+    assert not world.runner.busy
+    assert world.runner.waiting_records() == 0
