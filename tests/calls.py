@@ -78,6 +78,7 @@ def scoring_result(
     score: float | None = 87.25,
     model_version: str = "rubric-1+none",
     duration: float = 90.25,
+    talk_seconds: float = 0.0,
     scored_at: datetime = NOW,
 ) -> ScoringResult:
     call = call or enriched_call()
@@ -100,6 +101,7 @@ def scoring_result(
         ended_at=call.ended_at,
         scored_at=scored_at,
         duration=duration,
+        talk_seconds=talk_seconds,
         agent_id=call.agent_id,
         skill=call.skill,
         service=call.service,

@@ -24,12 +24,15 @@ class Worker(faust.Worker):
 
     def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
         settings = app.kit.settings
-        self._lock, folder = claim_folder(settings.state_dir)
-        app.conf.datadir = folder
-        if settings.app_env == "dev":
-            port = free_port(app.conf.web_host, app.conf.web_port)
-            if port != app.conf.web_port:
-                app.conf.web_port = port
+        if not settings.encryption_keys:
+            raise SystemExit("voc-stream: PII_KEYS must be set: a worker stores customer data, never in the clear")
+        try:
+            self._lock, app.conf.datadir = claim_folder(settings.state_dir)
+            port = free_port(app.conf.web_host, app.conf.web_port) if settings.app_env == "dev" else app.conf.web_port
+        except SettingsError as error:
+            raise SystemExit(f"voc-stream: {error}") from None
+        if port != app.conf.web_port:
+            app.conf.web_port = port
         super().__init__(app, *args, **kwargs)
 
 

@@ -81,6 +81,7 @@ CREATE TABLE scoring_result (
     details          jsonb        NOT NULL,
     latency_ms       bigint       NOT NULL,
     duration_seconds double precision NOT NULL,
+    talk_seconds     double precision NOT NULL,
     transcript_key   text,
     scored_at        timestamptz  NOT NULL,
     event_ts         timestamptz  NOT NULL,

@@ -3,7 +3,7 @@
 
 CREATE VIEW conversation AS
 WITH current_result AS (
-    SELECT DISTINCT ON (call_id) call_id, score, duration_seconds
+    SELECT DISTINCT ON (call_id) call_id, score, coalesce(nullif(talk_seconds, 0), duration_seconds) AS weight
     FROM scoring_result
     ORDER BY call_id, scored_at DESC, id DESC
 ),
@@ -12,7 +12,7 @@ segment AS (
         call.*,
         CASE WHEN switch_call_id = '' THEN call.call_id END AS alone,
         result.score,
-        result.duration_seconds AS scored_seconds
+        result.weight AS scored_seconds
     FROM call
     LEFT JOIN current_result AS result USING (call_id)
 )
@@ -27,7 +27,7 @@ SELECT
     min(started_at) AS started_at,
     max(ended_at) AS ended_at,
     sum(scored_seconds) FILTER (WHERE score IS NOT NULL) AS scored_seconds,
-    -- Weighted by talk time; segments without a score have no weight, they are not zeros.
+    -- Weighted by talk time (by length where the scorer did not tell it); segments without a score have no weight, they are not zeros.
     round(
         (sum(score::double precision * scored_seconds) FILTER (WHERE score IS NOT NULL)
             / nullif(sum(scored_seconds) FILTER (WHERE score IS NOT NULL), 0))::numeric,

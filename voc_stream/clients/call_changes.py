@@ -81,9 +81,9 @@ ON CONFLICT (call_id) DO UPDATE SET status = 'MISSING' WHERE audio_asset.status 
 """
 
 _RESULT = """
-INSERT INTO scoring_result (call_id, model_version, asr_model, outcome, reason, score, details, latency_ms, duration_seconds, transcript_key,
-                            scored_at, event_ts, ingest_uuid)
-VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12, $13)
+INSERT INTO scoring_result (call_id, model_version, asr_model, outcome, reason, score, details, latency_ms, duration_seconds, talk_seconds,
+                            transcript_key, scored_at, event_ts, ingest_uuid)
+VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (call_id, model_version) DO NOTHING
 """
 
@@ -198,6 +198,7 @@ class Transition:
                 msgspec.json.encode(Details(result.detail, result.breakdown)).decode(),
                 result.latency_ms,
                 result.duration,
+                result.talk_seconds,
                 result.transcript_key,
                 result.scored_at,
                 result.event_ts,

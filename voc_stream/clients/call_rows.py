@@ -22,7 +22,7 @@ WHERE call_id = $1 AND asset.status = 'READY'
 RESULT = """
 SELECT call_id, call.tenant_id, call.started_at, call.ended_at, call.agent_id, call.skill, call.service, call.switch_call_id,
        result.model_version, result.asr_model, result.outcome, result.reason, result.score, result.details, result.latency_ms,
-       result.duration_seconds, result.transcript_key, result.scored_at, result.event_ts, result.ingest_uuid
+       result.duration_seconds, result.talk_seconds, result.transcript_key, result.scored_at, result.event_ts, result.ingest_uuid
 FROM scoring_result AS result JOIN call USING (call_id)
 WHERE call_id = $1 AND result.model_version = $2
 """
@@ -113,6 +113,7 @@ def scoring_result(row: asyncpg.Record) -> ScoringResult:
         ended_at=row["ended_at"],
         scored_at=row["scored_at"],
         duration=row["duration_seconds"],
+        talk_seconds=row["talk_seconds"],
         agent_id=row["agent_id"],
         skill=row["skill"],
         service=row["service"],

@@ -108,6 +108,7 @@ class ScoringResult(Wire, frozen=True, kw_only=True):
     ended_at: Aware
     scored_at: Aware
     duration: Seconds
+    talk_seconds: Seconds = 0.0
     agent_id: AgentId = ""
     skill: Skill = ""
     service: Skill = ""

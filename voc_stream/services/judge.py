@@ -94,5 +94,6 @@ def _verdict(reply: ScoreReply, latency_ms: int, key: str | None) -> score.Verdi
         asr_model=reply.asr_model,
         breakdown=reply.breakdown,
         latency_ms=latency_ms,
+        talk_seconds=round(sum(reply.audio.talk_seconds.values()), 2) if reply.audio else 0.0,
         transcript_key=key,
     )

@@ -19,10 +19,15 @@ STAGE = "download"
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a recording may stay away: asked for again every `retry`, given up after `give_up`."""
+    """How long a recording may stay away: asked for again after `retry` at first, ever more rarely up to `longest`, given up after `give_up`."""
 
     retry: timedelta
     give_up: timedelta
+    longest: timedelta = timedelta(minutes=30)
+
+    def pause(self, waited: timedelta) -> timedelta:
+        """Return the time until the next attempt: half of what was waited already, within the bounds."""
+        return min(max(self.retry, waited / 2), max(self.retry, self.longest), max(self.retry, self.give_up - waited))
 
 
 def accept(call: EnrichedCall, got: Copied, facts: Facts, topic: str) -> Outcome:
@@ -39,7 +44,7 @@ def accept(call: EnrichedCall, got: Copied, facts: Facts, topic: str) -> Outcome
         s3_key=got.key,
         sha256=got.sha256,
         codec=got.facts.codec,
-        duration=got.facts.duration,
+        duration=round(got.facts.duration, 2),
         sample_rate=got.facts.sample_rate,
         channels=got.facts.channels,
         size_bytes=got.size,
@@ -67,7 +72,7 @@ def absent(call: EnrichedCall, first_missing_at: datetime | None, facts: Facts, 
         reason = f"the recorder had no recording for {(facts.now - since).total_seconds():.0f} s"
         return Ok(change=Missing(call.call_id, reason, _at(facts)))
     reason = "the recorder has no recording yet"
-    return Ok(change=Parked(call.call_id, reason, facts.now + patience.retry, _at(facts)))
+    return Ok(change=Parked(call.call_id, reason, facts.now + patience.pause(facts.now - since), _at(facts)))
 
 
 def failed(call: EnrichedCall, error: OutsideError, facts: Facts, chance: float, policy: RetryPolicy) -> Retry | DeadLetter:

@@ -26,6 +26,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     asr_model: str
     breakdown: tuple[BreakdownItem, ...]
     latency_ms: int
+    talk_seconds: float
     transcript_key: str | None
 
 
@@ -49,6 +50,7 @@ def accept(audio: AudioReady, verdict: Verdict, facts: Facts, topic: str) -> Out
         ended_at=audio.ended_at,
         scored_at=facts.now,
         duration=audio.duration,
+        talk_seconds=verdict.talk_seconds,
         agent_id=audio.agent_id,
         skill=audio.skill,
         service=audio.service,
