@@ -10,5 +10,6 @@ from voc_stream.devstack.parts.kafka import Kafka
 from voc_stream.devstack.parts.postgres import Postgres
 from voc_stream.devstack.parts.recorder import Recorder
 from voc_stream.devstack.parts.s3 import S3
+from voc_stream.devstack.parts.scoring import Scoring
 
-PARTS: Mapping[str, type[Part]] = {part.name: part for part in (Kafka, Postgres, S3, ClickHouse, Recorder)}
+PARTS: Mapping[str, type[Part]] = {part.name: part for part in (Kafka, Postgres, S3, ClickHouse, Recorder, Scoring)}
