@@ -217,6 +217,8 @@ def _config(settings: Settings) -> AioConfig:
         read_timeout=settings.s3_timeout_seconds,
         retries={"total_max_attempts": 2, "mode": "standard"},
         tcp_keepalive=True,
+        # botocore composes its own anew for every request.
+        user_agent="voc-stream",
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3=s3,
