@@ -25,7 +25,8 @@ _CALLS = """
 SELECT c.call_id, c.status, c.status_reason, c.ended_at, c.started_at, a.s3_key, a.size_bytes,
        (SELECT count(*) FROM scoring_result r WHERE r.call_id = c.call_id) AS results,
        (SELECT max(r.created_at) FROM scoring_result r WHERE r.call_id = c.call_id) AS scored_at,
-       (SELECT max(r.score) FROM scoring_result r WHERE r.call_id = c.call_id) AS score
+       (SELECT max(r.score) FROM scoring_result r WHERE r.call_id = c.call_id) AS score,
+       (SELECT max(r.transcript_key) FROM scoring_result r WHERE r.call_id = c.call_id) AS transcript_key
 FROM call c LEFT JOIN audio_asset a USING (call_id) WHERE c.call_id = ANY($1::varchar[])
 """
 
@@ -43,6 +44,7 @@ class Row:
     results: int
     scored_at: datetime | None
     score: float | None
+    transcript_key: str | None
 
 
 @dataclass(slots=True)
@@ -102,8 +104,13 @@ class Audit:
         found = await self._warehouse.query("SELECT call_id, count() AS n FROM call_scores FINAL GROUP BY call_id")
         return Counter({row["call_id"]: int(row["n"]) for row in found})
 
-    async def examine(self, call_ids: Collection[str]) -> Findings:
-        """Hold every place against PostgreSQL; a finding names the call and the place."""
+    async def examine(self, call_ids: Collection[str], *, words: bool = True) -> Findings:
+        """Hold every place against PostgreSQL; a finding names the call and the place.
+
+        Args:
+            call_ids: of the calls to look at.
+            words: whether the scoring service hears words, so that each scored call must have a transcript and an event in `voc.calls`.
+        """
         findings = Findings()
         rows = await self.rows(call_ids)
         exported = await self.exported()
@@ -117,6 +124,8 @@ class Audit:
                 continue
             findings.states["PENDING" if _open(row) else str(row.status)] += 1
             findings.problems += [f"{call_id}: {problem}" for problem in await self._disagreements(row, exported, events, letters)]
+            if words and row.status is Status.SCORED and row.transcript_key is None:
+                findings.problems.append(f"{call_id}: it is scored but has no transcript")
             if row.scored_at is not None:
                 findings.delays.append((row.scored_at - row.ended_at).total_seconds())
         return findings
@@ -147,8 +156,10 @@ class Audit:
             problems += [f"ClickHouse shows {exported[row.call_id]} rows"] if exported[row.call_id] != 1 else []
         if scored and row.score is None:
             problems.append("it is scored without a score")
-        if scored != bool(events.get(row.call_id)) or len(events.get(row.call_id, ())) > 1:
+        if len(events.get(row.call_id, ())) != (0 if row.transcript_key is None else 1):
             problems.append(f"voc.calls has {len(events.get(row.call_id, ()))} events of it")
+        if row.transcript_key is not None and await self._objects.head(row.transcript_key) is None:
+            problems.append("S3 has no transcript")
         if row.status is Status.ERROR and row.call_id not in letters:
             problems.append("it is in error but has no dead letter")
         return problems
@@ -196,6 +207,7 @@ def _row(row: Mapping[str, Any]) -> Row:
         results=row["results"],
         scored_at=row["scored_at"],
         score=None if row["score"] is None else float(row["score"]),
+        transcript_key=row["transcript_key"],
     )
 
 
