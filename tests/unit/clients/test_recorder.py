@@ -214,9 +214,11 @@ async def test_one_connection_serves_many_recordings(server: Scripted, client: R
     assert len({asked.transport.get_extra_info("peername") for asked in server.asked if asked.transport}) == 1
 
 
-async def test_a_long_result_leaves_the_loop_free(server: Scripted, client: RecorderClient) -> None:
+async def test_a_long_result_leaves_the_loop_free(server: Scripted) -> None:
     """Parsing happens elsewhere: the loop turns many times while a long list is read."""
     server.says(200, f"<results>{''.join(result(str(each), '2026-11-22T13:00:00') for each in range(3000))}</results>".encode())
+    client = client_of(server.url)
+    await client.open()
     turns = 0
 
     async def turning() -> None:
@@ -228,6 +230,7 @@ async def test_a_long_result_leaves_the_loop_free(server: Scripted, client: Reco
     task = asyncio.create_task(turning())
     found = await client.search(NOON, NOON)
     task.cancel()
+    await client.close()
     assert len(found.segments) == 3000
     assert turns > 100
 
