@@ -25,17 +25,18 @@ TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b
 TINY_EN = "whisper-tiny.en"
 
 _BATCH = 8
-# Whisper was trained on 30 s, but hears 20 s as well, and the cost of its encoder grows faster than the length. The last 3 s stay empty:
+# Whisper was trained on 30 s, but hears 17 s as well, and the cost of its encoder grows faster than the length. The last 3 s stay empty:
 # without them it takes the speech for cut off, and repeats itself. What fits in 10 s is heard as 10 s.
 _AIR = 300
 _FRAMES, _SHORT_FRAMES = WINDOW * 100 // RATE + _AIR, 1000
 _TIME_STEP = 0.02
-# 17 s of fast speech are some 90 tokens with their times; the bound, and no repetition, keep a decoder that loops from looping long.
+# 14 s of fast speech are some 75 tokens with their times; the bound, and no repetition, keep a decoder that loops from looping long.
 _MAX_TOKENS = 128
 _LONGEST_REPEAT = 6
 _LOOP = re.compile(r"(.{1,60}?)\1{4,}")
 _LEFT_OUT = 1.0
 _TRIES = 2
+_LETTERS_A_SECOND = 13.0
 _NOT_SPEECH, _UNSURE = 0.6, -1.0
 
 
@@ -136,7 +137,7 @@ class Transcriber:
                 continue
             segments = [segment for segment in self._segments(result.sequences_ids[0]) if not _loops(segment)]
             yield clip.speaker, place(segments, clip.window)
-            heard = round(max((segment.end for segment in segments), default=0.0) * RATE)
+            heard = _heard_until(segments, clip)
             if clip.tries < _TRIES and len(clip.samples) - heard > _LEFT_OUT * RATE:
                 rest.append(Clip(clip.speaker, clip.window.after(heard), clip.samples[heard:], clip.tries + 1))
 
@@ -162,10 +163,10 @@ class Transcriber:
         return results
 
     def _segments(self, tokens: Sequence[int]) -> list[Segment]:
-        """Phrases between two time stamps; the last one may lack its second, and then lasts to the end."""
+        """Phrases between two time stamps; the last one may lack its second, and then lasts as long as its letters take to say."""
         segments: list[Segment] = []
         first_time, start, text = self._tokenizer.timestamp_begin, 0.0, list[int]()
-        for token in [*tokens, first_time + _FRAMES // 2]:
+        for token in tokens:
             if token < self._tokenizer.eot:
                 text.append(token)
             elif token >= first_time:
@@ -173,6 +174,9 @@ class Transcriber:
                 if text:
                     segments.append(Segment(start, now, self._tokenizer.decode(text).strip()))
                 start, text = now, []
+        if text:
+            last = self._tokenizer.decode(text).strip()
+            segments.append(Segment(start, start + len(last) / _LETTERS_A_SECOND, last, closed=False))
         return segments
 
 
@@ -187,6 +191,16 @@ def join(clips: Iterable[Clip]) -> list[Clip]:
         else:
             joined.append(clip)
     return joined
+
+
+def _heard_until(segments: Sequence[Segment], clip: Clip) -> int:
+    """Sample of the clip up to which it was written down. Where the end is a guess, the next pause is where the rest begins."""
+    if not segments:
+        return 0
+    end = round(segments[-1].end * RATE)
+    if segments[-1].closed:
+        return end
+    return next((piece.at for piece in clip.window.pieces if piece.at >= end), len(clip.samples))
 
 
 def _frames(clip: Clip) -> int:

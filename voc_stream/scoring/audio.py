@@ -72,11 +72,11 @@ def open_recording(file: BinaryIO, *, max_seconds: float) -> Iterator[Recording]
 
 
 def _audio_stream(container: Any) -> Any:
-    if not container.streams.audio:
-        msg = "The file holds no audio that can be decoded here."
+    stream = next(iter(container.streams.audio), None)
+    context = stream.codec_context if stream else None
+    if stream is None or context is None:
+        msg = "The file holds no audio of a codec that can be decoded here."
         raise NotAudioError(msg)
-    stream = container.streams.audio[0]
-    context = stream.codec_context
     if context.channels not in {1, _STEREO}:
         msg = f"The recording has {context.channels} channels; one or two are read."
         raise NotAudioError(msg)

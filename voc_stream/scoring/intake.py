@@ -9,6 +9,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Self, cast
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from voc_stream.scoring.errors import MalformedError, NotAudioError, TooLargeError, UploadStalledError
 
@@ -17,7 +18,7 @@ _IN_MEMORY = 1 << 20
 _LARGEST_METADATA = 1 << 16
 _PLAIN_ENCODINGS = frozenset(("", "binary", "8bit", "7bit"))
 # What aiohttp raises where the body is not the form that its header announces.
-_BROKEN = (ValueError, RuntimeError, AssertionError, LookupError, web.RequestPayloadError)
+_BROKEN = (HttpProcessingError, web.RequestPayloadError, ValueError, RuntimeError, AssertionError, LookupError)
 
 
 def spool() -> BinaryIO:

@@ -1,6 +1,6 @@
-"""Speech of one channel packed into windows of Whisper's 30 s, with the way back to the call's time.
+"""Speech of one channel packed into windows of 14 s, with the way back to the call's time.
 
-Whisper pays for 30 s however little is in them, so the pauses are left out and the speech of a channel fills each window.
+Whisper pays for a window however little is in it, so the pauses are left out and the speech of a channel fills each.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voc_stream.scoring.audio import RATE, Samples
 from voc_stream.scoring.conversation import Span
 from voc_stream.scoring.vad import FRAME, Probabilities
 
-WINDOW = 17 * RATE
+WINDOW = 14 * RATE
 _PAD_SECONDS = 0.2
 # Room that is left in a window is filled with the beginning of a stretch that does not fit, if it is this much.
 _WORTH_CUTTING = 4 * RATE

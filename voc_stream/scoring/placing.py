@@ -16,11 +16,12 @@ _NEAR_WORDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A phrase of a window, in seconds of the window."""
+    """A phrase of a window, in seconds of the window; where the model did not close it, its end is a guess."""
 
     start: float
     end: float
     text: str
+    closed: bool = True
 
 
 def place(segments: Iterable[Segment], window: Window) -> list[Word]:

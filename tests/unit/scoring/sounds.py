@@ -1,0 +1,110 @@
+"""Recordings for these tests: speech with known words, tones and noise, in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import struct
+import wave
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import espeakng_loader
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+RATE = 8_000
+PAUSE = 0.7
+
+Mono = NDArray[np.float32]
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+@cache
+def _espeak() -> tuple[Any, int]:
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    return library, library.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0)
+
+
+@cache
+def say(text: str, voice: str = "en-us") -> Mono:
+    """Speech at RATE, -1 to 1."""
+    library, rate = _espeak()
+    parts: list[NDArray[np.int16]] = []
+
+    def collect(samples: Any, count: int, _events: Any) -> int:
+        if samples and count:
+            parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
+        return 0
+
+    callback = _Callback(collect)
+    library.espeak_SetSynthCallback(callback)
+    library.espeak_SetVoiceByName(voice.encode())
+    encoded = text.encode()
+    library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, 1, None, None)
+    return np.asarray(soxr.resample(np.concatenate(parts).astype(np.float32) / 32768, rate, RATE), dtype=np.float32)
+
+
+def dialogue(lines: Sequence[tuple[str, str]], pause: float = PAUSE) -> NDArray[np.float32]:
+    """Two channels, agent and customer, who speak in turn; shape (2, samples)."""
+    length = sum(len(_said(*line)) + round(pause * RATE) for line in lines)
+    channels = np.zeros((2, length), dtype=np.float32)
+    at = 0
+    for speaker, text in lines:
+        speech = _said(speaker, text)
+        channels[int(speaker == "customer"), at : at + len(speech)] = speech
+        at += len(speech) + round(pause * RATE)
+    return channels
+
+
+def _said(speaker: str, text: str) -> Mono:
+    return say(text, "en-us+f3" if speaker == "customer" else "en-us")
+
+
+def tone(seconds: float, *pitches: float) -> Mono:
+    """A chord."""
+    times = np.arange(round(seconds * RATE)) / RATE
+    return np.asarray(sum(np.sin(2 * np.pi * pitch * times) for pitch in pitches) * 0.2, dtype=np.float32)
+
+
+def noise(seconds: float, level: float = 0.1) -> Mono:
+    """White noise."""
+    return np.asarray(np.random.default_rng(1).normal(0, level, round(seconds * RATE)), dtype=np.float32)
+
+
+def silence(seconds: float) -> Mono:
+    """Nothing."""
+    return np.zeros(round(seconds * RATE), dtype=np.float32)
+
+
+def wav(channels: NDArray[np.float32], rate: int = RATE) -> bytes:
+    """A 16-bit PCM WAV file of one channel, or of shape (2, samples)."""
+    samples = np.atleast_2d(channels)
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(len(samples))
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes((samples.T * 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def riff(data: bytes, *, declared: int | None = None, channels: int = 1, rate: int = RATE, bits: int = 16) -> bytes:
+    """A PCM WAV file whose header says what it is told to."""
+    size = len(data) if declared is None else declared
+    fmt = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * bits // 8, channels * bits // 8, bits)
+    body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", size & 0xFFFFFFFF)
+    return b"RIFF" + struct.pack("<I", (size + 36) & 0xFFFFFFFF) + body + data
+
+
+def word_error_rate(expected: str, heard: str) -> float:
+    """Edits by the words expected; case and punctuation do not count."""
+    wanted, got = (["".join(filter(str.isalnum, word)) for word in text.lower().split()] for text in (expected, heard))
+    row = list(range(len(got) + 1))
+    for at, word in enumerate(wanted, start=1):
+        before, row[0] = row[0], at
+        for to, other in enumerate(got, start=1):
+            before, row[to] = row[to], min(row[to] + 1, row[to - 1] + 1, before + (word != other))
+    return row[-1] / len(wanted)
