@@ -22,6 +22,7 @@ from voc_stream.devstack.audit import Audit, Findings
 from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.folder import read_endpoints
 from voc_stream.devstack.stack import Stack
+from voc_stream.devstack.stories import Stories
 from voc_stream.devstack.worker_process import WorkerProcess
 from voc_stream.errors import OutsideError
 from voc_stream.settings import Settings, load_settings
@@ -74,14 +75,15 @@ class Simulator:
         self._authorization = "Basic " + b64encode(account.encode()).decode()
 
     def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """GET, or POST where there is a body."""
+        """GET, or POST where there is a body; None for an answer without one."""
         request = urllib.request.Request(  # noqa: S310 - the stack's own address
             f"{self._base}/control/{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": self._authorization, "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.load(answer)
+            text = answer.read()
+            return json.loads(text) if text else None
 
     def calls(self) -> dict[str, Any]:
         """Return the truth about every call."""
@@ -99,38 +101,41 @@ class Demo:
         recorder_args = ["--rate", str(rate), "--seed", str(seed)]
         recorder_args += ["--audio", str(audio.resolve())] if audio else []
         recorder_args += ["--calls", str(calls)] if calls else ([] if audio else ["--endless"])
-        self._stack = Stack(folder, recorder_args=recorder_args, on_line=console.print)
+        self._stack = Stack(folder, recorder_args=recorder_args, on_line=self._say)
 
     def run(self, *, once: bool) -> int:
         """Start everything, watch, stop everything; returns the exit code."""
         began = time.monotonic()
-        self._console.print("starting Kafka, PostgreSQL, S3, ClickHouse, a recorder and the scoring service on this machine ...")
+        self._say("starting Kafka, PostgreSQL, S3, ClickHouse, a recorder and the scoring service on this machine ...")
         with self._stack:
             worker = WorkerProcess(self._folder, self._folder / "state", self._folder / "logs" / "worker.log", PACE)
             worker.start()
             try:
                 worker.wait_ready()
-                self._console.print(f"worker      ready in {time.monotonic() - began:.0f} s since the start; its log is {worker.log}")
+                self._say(f"worker      ready in {time.monotonic() - began:.0f} s since the start; its log is {worker.log}")
                 address = f"http://127.0.0.1:{worker.port}"
-                self._console.print(f"pages       {address}/healthz  {address}/readyz  {address}/metrics")
+                self._say(f"pages       {address}/healthz  {address}/readyz  {address}/metrics")
                 return asyncio.run(self._watch(worker, once=once))
             finally:
                 if worker.poll() is None:
                     worker.stop()
 
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, markup=False, highlight=False)
+
     async def _watch(self, worker: WorkerProcess, *, once: bool) -> int:
         endpoints = read_endpoints(self._folder / "endpoints.env")
         simulator = Simulator(endpoints)
         settings = load_settings(**{name.lower(): value for name, value in endpoints.items() if name.lower() in Settings.model_fields})
-        async with Audit(settings) as audit:
-            await self._until_done(simulator, audit, worker, once=once)
+        async with Audit(settings) as audit, Stories(settings) as stories:
+            await self._until_done(simulator, audit, stories, worker, once=once)
             if not once:
                 return 0
             call_ids = [call["inum"] for call in simulator.calls()["calls"]]
             findings = await audit.examine(call_ids)
         return self._report(call_ids, findings)
 
-    async def _until_done(self, simulator: Simulator, audit: Audit, worker: WorkerProcess, *, once: bool) -> None:
+    async def _until_done(self, simulator: Simulator, audit: Audit, stories: Stories, worker: WorkerProcess, *, once: bool) -> None:
         view = View(planned=None)
         last_change = time.monotonic()
         with Live(self._table(view), console=self._console, auto_refresh=False, transient=False) as live:
@@ -138,21 +143,23 @@ class Demo:
                 if worker.poll() is not None:
                     raise StackError(f"the worker ended with {worker.poll()}:\n{worker.last_lines()}")
                 before = (view.hung_up, view.counts())
-                view = await self._look(simulator, audit, view)
+                view = await self._look(simulator, audit, stories, view)
                 if (view.hung_up, view.counts()) != before:
                     last_change = time.monotonic()
                     self._show(live, view)
                 if once and self._complete(view):
                     return
                 if once and time.monotonic() - last_change > PATIENCE_SECONDS:
-                    self._console.print(f"nothing has changed for {PATIENCE_SECONDS:.0f} s: giving up")
+                    self._say(f"nothing has changed for {PATIENCE_SECONDS:.0f} s: giving up")
                     return
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def _look(self, simulator: Simulator, audit: Audit, before: View) -> View:
+    async def _look(self, simulator: Simulator, audit: Audit, stories: Stories, before: View) -> View:
         try:
             truth = await asyncio.to_thread(simulator.calls)
             call_ids = [call["inum"] for call in truth["calls"]]
+            for line in await stories.fresh(call_ids):
+                self._say(line)
             states = await audit.states(call_ids)
             exported = await audit.exported()
             hung_up = sum(1 for call in truth["calls"] if call["ended_at"] is not None and call["ended_at"] <= _now())
@@ -170,7 +177,7 @@ class Demo:
             live.update(self._table(view), refresh=True)
         else:
             counts = " ".join(f"{name.replace(' ', '_')}={count}" for name, count in view.counts().items())
-            self._console.print(f"hung_up={view.hung_up}/{'endless' if view.planned is None else view.planned} {counts}", soft_wrap=True)
+            self._say(f"hung_up={view.hung_up}/{'endless' if view.planned is None else view.planned} {counts}")
 
     def _table(self, view: View) -> Table:
         if not self._console.is_terminal:
@@ -184,16 +191,14 @@ class Demo:
 
     def _report(self, call_ids: list[str], findings: Findings) -> int:
         for problem in findings.problems:
-            self._console.print(f"problem: {problem}", soft_wrap=True)
+            self._say(f"problem: {problem}")
         states = findings.states
         missing = self._calls is not None and len(call_ids) != self._calls
         if missing:
-            self._console.print(f"problem: the recorder made {len(call_ids)} calls, not {self._calls}")
-        self._console.print(
+            self._say(f"problem: the recorder made {len(call_ids)} calls, not {self._calls}")
+        self._say(
             f"demo: calls={len(call_ids)} scored={states['SCORED']} not_scorable={states['NOT_SCORABLE']} missing={states['MISSING']} "
-            f"dead_lettered={states['ERROR']} pending={states['PENDING']} p95_end_to_score_s={findings.p95:.1f}",
-            soft_wrap=True,
-            highlight=False,
+            f"dead_lettered={states['ERROR']} pending={states['PENDING']} p95_end_to_score_s={findings.p95:.1f}"
         )
         return 1 if findings.problems or states["PENDING"] or missing else 0
 
