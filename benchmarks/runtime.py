@@ -61,10 +61,18 @@ def count(bootstrap: str, topic: str, records: int) -> None:
 
     TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
     app: Any = faust.App(
-        f"bench-{uuid.uuid4().hex[:8]}", broker=f"kafka://{bootstrap}", topic_allow_declare=False, topic_disable_leader=True, web_enabled=False,
-        stream_buffer_maxsize=8192, broker_max_poll_records=2000, consumer_auto_offset_reset="earliest", broker_commit_interval=1.0, autodiscover=False,
+        f"bench-{uuid.uuid4().hex[:8]}",
+        broker=f"kafka://{bootstrap}",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        stream_buffer_maxsize=8192,
+        broker_max_poll_records=2000,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,
+        autodiscover=False,
         datadir=tempfile.mkdtemp(),
-    )  # fmt: skip
+    )
     app.intake = Intake()
     seen = 0
     began = cpu = 0.0

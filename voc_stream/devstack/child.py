@@ -112,6 +112,7 @@ class Child:
 
 
 def die_with(number: signal.Signals, parent: int) -> Callable[[], None]:
+    """Return what a child runs before its program, so that it gets this signal when its parent dies, however that dies."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def arrange() -> None:
