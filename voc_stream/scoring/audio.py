@@ -6,7 +6,7 @@ Bounded: one block is in memory at a time, whatever the length of the call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -107,29 +107,43 @@ def _blocks(container: Any, stream: Any, max_seconds: float) -> Iterator[Samples
 
 
 def _pieces(container: Any, stream: Any) -> Iterator[Samples]:
-    resampler = av.AudioResampler(format="fltp", layout="stereo" if stream.codec_context.channels == _STEREO else "mono", rate=RATE)
+    channels = stream.codec_context.channels
+    resampler = av.AudioResampler(format="fltp", layout="stereo" if channels == _STEREO else "mono", rate=RATE)
     decoded = damaged = 0
-    try:
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError:
-                damaged += 1
-                continue
-            for frame in frames:
-                decoded += 1
-                for out in resampler.resample(frame):
-                    yield _samples(out)
-        for out in resampler.resample(None) if decoded else ():
-            yield _samples(out)
-    except (av.error.FFmpegError, ValueError) as error:
-        if not decoded or isinstance(error, ValueError):
-            msg = "The audio changes its kind, or breaks, in a way that cannot be decoded."
-            raise NotAudioError(msg) from error
+    for packet in _packets(container, stream):
+        try:
+            pieces = [piece for frame in packet.decode() for piece in _resampled(resampler, frame, channels)]
+        except (av.error.FFmpegError, _OtherKindError):
+            damaged += 1
+            continue
+        decoded += bool(pieces)
+        yield from pieces
+    if decoded:
+        with suppress(_OtherKindError):
+            yield from _resampled(resampler, None, channels)
     if damaged > decoded:
         msg = "Most of the audio data is damaged and cannot be decoded."
         raise NotAudioError(msg)
 
 
-def _samples(frame: av.AudioFrame) -> Samples:
-    return cast("Samples", frame.to_ndarray())
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets up to the end, or up to where the container is broken: how much there was is told from what was decoded."""
+    try:
+        yield from container.demux(stream)
+    except av.error.FFmpegError:
+        return
+
+
+class _OtherKindError(Exception):
+    """A damaged frame that says it has other channels or another rate than the recording."""
+
+
+def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None, channels: int) -> list[Samples]:
+    try:
+        pieces = resampler.resample(frame)
+    except ValueError as error:
+        raise _OtherKindError from error
+    if any(piece.layout.nb_channels != channels or piece.sample_rate != RATE or piece.format.name != "fltp" for piece in pieces):
+        # A resampler that has nothing to do does not look at its frames.
+        raise _OtherKindError
+    return [cast("Samples", piece.to_ndarray()) for piece in pieces]

@@ -28,6 +28,6 @@ def _engine(transcriber: Transcriber | None) -> Engine:
         sentiment=SentimentScorer.load(),
         transcriber=transcriber,
         asr_detail=None if transcriber else "no speech recognition",
-        max_seconds=600.0,
+        max_seconds=120.0,
         min_seconds=3.0,
     )
