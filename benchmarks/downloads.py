@@ -1,0 +1,85 @@
+"""Downloads a second while the recorder takes its time to answer: the share of concurrency / latency that is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from benchmarks.field import Field
+from benchmarks.processes import CpuLog
+from benchmarks.report import Report, Target, say, table
+from benchmarks.stub import stub
+
+IN_FLIGHT = 32
+SHARE = 0.95
+SECONDS = 5.0
+# Replay latency → recordings, enough for some seconds of a steady phase.
+RUNS = {0.2: 1600, 1.0: 400}
+# The first sweep finds them all; the next is not due before the end. Nothing answers at the scorer's address: scoring waits, and the worker is not ready.
+_SETTINGS = {"AVAYA_SWEEP_SECONDS": "900", "DOWNLOAD_IN_FLIGHT": str(IN_FLIGHT), "SCORING_URL": "http://127.0.0.1:9"}
+_COLUMNS = ("replay latency s", "object store", "recordings", "a second", "of in flight / latency", "mean s of a place")
+_DONE = "SELECT extract(epoch FROM created_at)::float8 AS at FROM audio_asset WHERE call_id = ANY(%s) ORDER BY at"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Downloads in the steady phase. `cpu` is milliseconds a download, by process; `cores` is what all of them kept busy."""
+
+    latency: float
+    store: str
+    recordings: int
+    per_second: float
+    cpu: Mapping[str, float]
+    cores: float
+
+    @property
+    def share(self) -> float:
+        """Of in flight / latency."""
+        return self.per_second * self.latency / IN_FLIGHT
+
+
+def measure() -> Report:
+    """Download from a recorder that takes 0.2 s and 1 s to answer, into moto and into a store that forgets."""
+    with Field() as field, stub("s3") as (forgetful, pid):
+        stores: dict[str, tuple[dict[str, str], dict[str, int]]] = {"moto": ({}, {}), "stub": ({"S3_ENDPOINT_URL": forgetful}, {"s3": pid})}
+        runs = [_run(field, latency, name, *stores[name]) for latency in RUNS for name in stores]
+    table(
+        f"downloads: {IN_FLIGHT} in flight, {SECONDS:.0f} s of tone ({SECONDS * 16:.0f} kB) each",
+        _COLUMNS,
+        [(run.latency, run.store, run.recordings, run.per_second, run.share, IN_FLIGHT / run.per_second) for run in runs],
+    )
+    names = list(runs[0].cpu)
+    table(
+        "downloads: CPU milliseconds a download, by process, and the cores that all of them kept busy",
+        ("replay latency s", "object store", *names, "all", "cores"),
+        [(run.latency, run.store, *(run.cpu[name] for name in names), sum(run.cpu.values()), run.cores) for run in runs],
+    )
+    report = Report("downloads")
+    for run in runs:
+        name = f"{run.latency * 1000:.0f}ms_{run.store}"
+        figures = {"per_s": run.per_second, "share": run.share, "worker_cpu_ms": run.cpu["worker"], "cores": run.cores}
+        report.add({f"{name}_{figure}": value for figure, value in figures.items()})
+        report.targets.append(Target(f"share of {IN_FLIGHT} / {run.latency:g} s, into {run.store}", run.share, SHARE, at_least=True))
+    return report
+
+
+def _run(field: Field, latency: float, store: str, settings: Mapping[str, str], pids: Mapping[str, int]) -> Run:
+    count = RUNS[latency]
+    say(f"downloads: {count} at {latency:g} s into {store}")
+    ended_at = datetime.now(UTC) - timedelta(seconds=600)
+    calls = field.new_calls(kind="tone", seconds=SECONDS, count=count, ended_at=ended_at.isoformat())
+    field.simulator.ask("faults", {"kind": "latency", "command": "replay", "seconds": latency})
+    with (
+        field.worker({**_SETTINGS, **settings}, name=f"{store}-{latency:g}", ready=False) as worker,
+        CpuLog({"worker": worker.pid, **field.pids, **pids}) as log,
+    ):
+        field.until_downloaded(calls)
+    at = [row["at"] for row in field.query(_DONE, calls)]
+    # Without the beginning, when calls are still being found, and the end, when fewer than the places are left.
+    first, last = count // 5, count - 2 * IN_FLIGHT
+    stretch = at[last] - at[first]
+    used = log.between(at[first], at[last])
+    cpu = {name: 1000 * seconds / (last - first) for name, seconds in used.items()}
+    field.simulator.ask("reset", {})
+    return Run(latency, store, count, (last - first) / stretch, cpu, sum(used.values()) / stretch)
