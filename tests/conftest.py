@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.folder import StackFolder
 from voc_stream.devstack.stack import Stack
 from voc_stream.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 _NEEDS_STACK = tuple(ROOT / "tests" / folder for folder in ("integration", "chaos"))
+_OWN_STACKS = ROOT / ".stack-test"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,14 +39,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The stack in STACK_DIR (or ``.stack``) if one runs there, else one of our own: free ports, a folder of its own, an empty recorder."""
+    """The stack in STACK_DIR (or ``.stack``) if one runs there, else one of our own: free ports, an empty folder, an empty recorder."""
     running = Stack(Path(os.environ.get("STACK_DIR") or ROOT / ".stack"))
     if _is_complete(running):
         yield running
         return
-    own = Stack(ROOT / ".stack-test", any_ports=True, recorder_args=("--calls", "0"))
-    with own:
-        yield own
+    _remove_what_killed_sessions_left()
+    _OWN_STACKS.mkdir(exist_ok=True)
+    own = Stack(Path(tempfile.mkdtemp(prefix="run-", dir=_OWN_STACKS)), any_ports=True, recorder_args=("--calls", "0"))
+    try:
+        with own:
+            yield own
+    finally:
+        StackFolder(own.folder).remove()
 
 
 @pytest.fixture
@@ -50,6 +59,12 @@ def settings(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of a worker on the stack; processes that a test starts find it, too."""
     monkeypatch.setenv("STACK_DIR", str(stack.folder.absolute()))
     return load_settings()
+
+
+def _remove_what_killed_sessions_left() -> None:
+    for folder in _OWN_STACKS.glob("run-*"):
+        with contextlib.suppress(StackError):  # another session's, running
+            StackFolder(folder).remove()
 
 
 def _is_complete(stack: Stack) -> bool:

@@ -34,6 +34,7 @@ async def set_up(folder: StackFolder, endpoints: Mapping[str, str], say: Callabl
         say(f"{'setup':<11} topics, schemas and bucket in {time.monotonic() - started:.1f} s")
     else:
         say(f"{'setup':<11} NOT COMPLETE: it {child.ending()}; its last lines:\n{child.tail()}")
+        say(f"{'':<11} the stack goes on with what it has; make clean-stack begins anew")
 
 
 async def _main() -> int:

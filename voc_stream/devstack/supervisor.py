@@ -12,7 +12,7 @@ from voc_stream.devstack.child import Child
 from voc_stream.devstack.errors import PartError, StackError
 from voc_stream.devstack.parts.base import HOST, Part
 
-_RETRY_SECONDS = 0.1
+_RETRY_SECONDS = 0.2
 _CHECK_SECONDS = 15.0
 
 
