@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -32,7 +33,12 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.intake: Intake = self.app.intake
+        # Where to go on reading each source partition; unknown until the group's offsets were asked for.
         self._next_offset: dict[TP, int] = {}
+        # Partitions of which fetched records were put aside; the fetcher's own position has passed these.
+        self._behind: set[TP] = set()
+        # Where a partition was gone back to because records seemed to be missing; still missing then, they are not there.
+        self._gone_back: dict[TP, int] = {}
         self._full: set[TP] = set()
 
     # fetching
@@ -49,29 +55,31 @@ class Consumer(driver.Consumer):
                 raise
 
     async def _fetch_and_deliver(self) -> None:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
         self._resume_roomy()
+        await self._go_back()
         generation = self.app.consumer_generation_id
         # A full partition may get room at any moment; with none full, new data ends the wait by itself.
-        records, _active = await self._wait_next_records(0.05 if self._full else 1.0)
+        records = await self._fetch(0.05 if self._full else 1.0)
         await asyncio.sleep(0)
-        if not records or self.should_stop:
-            return
-        if not self.flow_active:
-            await self.perform_seek()
-            return
-        if self.app.consumer_generation_id != generation:
+        if self.should_stop:
             return
         for tp, fetched in records.items():
             await self._deliver(TP(tp.topic, tp.partition), fetched, generation)
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP]]:  # noqa: ASYNC109 - the base class's signature
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+    async def _fetch(self, seconds: float) -> Mapping[Any, Sequence[Any]]:
         active = self._get_active_partitions()
-        if active:
-            return await self._getmany(active_partitions=active, timeout=timeout), active
-        await self._thread.call_thread(self._stay_in_group, timeout)
-        return {}, active
+        # Faust offers this event, to wait for the end of a fetch, but never clears it.
+        self.not_waiting_next_records.clear()
+        try:
+            if active:
+                records: Mapping[Any, Sequence[Any]] = await self._getmany(active_partitions=active, timeout=seconds)
+                return records
+            await self._thread.call_thread(self._stay_in_group, seconds)
+        finally:
+            self.not_waiting_next_records.set()
+        return {}
 
     async def _stay_in_group(self, seconds: float) -> None:
         # The coordinator leaves the group when nothing is fetched for max_poll_interval; paused partitions must not look like that.
@@ -79,26 +87,61 @@ class Consumer(driver.Consumer):
             await asyncio.sleep(seconds)
 
     async def _deliver(self, tp: TP, fetched: Sequence[Any], generation: int) -> None:
-        if not self.flow_active or self.app.consumer_generation_id != generation:
-            return
-        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-        if self._is_changelog_tp(tp) or not self.app.topics.acks_enabled_for(tp.topic):
-            for message in self._messages_one_by_one(tp, fetched):
-                await self.wait_first(self.callback(message), self.suspend_flow.wait())
-                self._read_offset[tp] = message.offset
-            return
-        position = self._next_offset.get(tp)
-        fresh = fetched if position is None or fetched[0].offset >= position else [record for record in fetched if record.offset >= position]
-        if fresh:
-            if position is not None and fresh[0].offset > position:
-                await self._refuse_lost_records({tp: position})
-            self._next_offset[tp] = self._read_offset[tp] = fresh[-1].offset + 1
-            message = self._batch_message(tp, fresh, fresh[0].offset if position is None else position, generation)
+        if self._is_current(generation):
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        if not self._is_source(tp):
+            await self._deliver_one_by_one(tp, fetched, generation)
+        elif await self._may_deliver(tp, fetched, generation):
+            await self._deliver_batch(tp, fetched, generation)
+
+    async def _deliver_one_by_one(self, tp: TP, fetched: Sequence[Any], generation: int) -> None:
+        for message in self._messages_one_by_one(tp, fetched):
+            if not self._is_current(generation):
+                return
             await self.wait_first(self.callback(message), self.suspend_flow.wait())
-            ledger = self.intake.ledger(tp)
-            if ledger is not None and ledger.full:
-                self._full.add(tp)
-                self.pause_partitions([tp])
+            self._read_offset[tp] = message.offset
+
+    async def _may_deliver(self, tp: TP, fetched: Sequence[Any], generation: int) -> bool:
+        """Whether the records are the next ones of their partition, and it is still ours; if not, it is gone back to where it was read up to."""
+        position = self._next_offset.get(tp)
+        if position is not None and fetched[0].offset != position:
+            await self._refuse_lost_records({tp: position})
+        if position is None or not self._is_current(generation) or (fetched[0].offset > position and self._gone_back.get(tp) != position):
+            self._behind.add(tp)
+            return False
+        return True
+
+    async def _deliver_batch(self, tp: TP, fetched: Sequence[Any], generation: int) -> None:
+        position = self._next_offset[tp]
+        fresh = fetched if fetched[0].offset >= position else [record for record in fetched if record.offset >= position]
+        if not fresh:
+            return
+        self._next_offset[tp] = self._read_offset[tp] = fresh[-1].offset + 1
+        message = self._batch_message(tp, fresh, position, generation)
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+        ledger = self.intake.ledger(tp)
+        if ledger is not None and ledger.full:
+            self._full.add(tp)
+            self.pause_partitions([tp])
+
+    def _is_source(self, tp: TP) -> bool:
+        return not self._is_changelog_tp(tp) and bool(self.app.topics.acks_enabled_for(tp.topic))
+
+    def _is_current(self, generation: int) -> bool:
+        return bool(self.flow_active) and self.app.consumer_generation_id == generation
+
+    async def _go_back(self) -> None:
+        """Fetch again what was put aside: at a rebalance, or while the group's offsets were being asked for."""
+        positions = {tp: self._next_offset[tp] for tp in self._behind if tp in self._next_offset}
+        if not positions:
+            return
+        self._behind.difference_update(positions)
+        try:
+            await self.seek_wait(positions)
+        except IllegalStateError:
+            # Revoked at this moment; whoever has them now begins at the committed offset.
+            return
+        self._gone_back.update(positions)
 
     def _messages_one_by_one(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         read = self._read_offset[tp]
@@ -156,13 +199,16 @@ class Consumer(driver.Consumer):
         Raises:
             DataLossError: the broker no longer has records that were not read yet.
         """
-        self.intake.close()
-        self._full.clear()
-        self._next_offset.clear()
+        self._forget()
         await super().perform_seek()
-        committed = {tp: offset for tp, offset in self._committed_offset.items() if offset and not self._is_changelog_tp(tp)}
-        await self._refuse_lost_records(committed)
-        self._next_offset.update({TP(tp.topic, tp.partition): offset for tp, offset in committed.items()})
+        sources = {tp for tp in self.assignment() if self._is_source(tp)}
+        earliest = await self.earliest_offsets(*sources) if sources else {}
+        positions = {tp: self._committed_offset[tp] or earliest.get(tp) or 0 for tp in sources}
+        if positions:
+            # Faust leaves a partition without a committed offset where the fetcher is.
+            await self.seek_wait(positions)
+        await self._refuse_lost_records({tp: offset for tp, offset in positions.items() if offset})
+        self._next_offset.update(positions)
 
     async def _refuse_lost_records(self, committed: Mapping[TP, int]) -> None:
         if not committed:
@@ -184,13 +230,25 @@ class Consumer(driver.Consumer):
         """Finish or abandon what is running, commit what is resolved, forget the rest: it will be delivered again."""
         await self.intake.quiesce()
         try:
-            await asyncio.wait_for(self.commit(), COMMIT_TIMEOUT)
+            async with asyncio.timeout(COMMIT_TIMEOUT):
+                # A fetch that began before would bring records of the next generation and pass for one of this.
+                await self.wait_for_stopped_flow()
+                # One that is under way knows nothing of what was resolved since it began.
+                await self.maybe_wait_for_commit_to_finish()
+                await self.commit()
         except TimeoutError:
             logger.warning("the last commit timed out; records will be delivered again", seconds=COMMIT_TIMEOUT)
-        self.intake.close()
-        self._full.clear()
-        self._next_offset.clear()
+        self._forget()
         self._unacked_messages.clear()
+
+    def _forget(self) -> None:
+        """Begin anew: whatever is fetched and not committed will be delivered again."""
+        self.intake.close()
+        self._next_offset.clear()
+        self._gone_back.clear()
+        if self._full:
+            self.resume_partitions(self._full & self.assignment())
+        self._full.clear()
 
 
 class Transport(driver.Transport):

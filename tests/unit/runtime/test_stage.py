@@ -74,7 +74,7 @@ async def test_a_record_is_resolved_after_its_change_and_its_output(make_world: 
         seen.append(one.records.pending)
         return await publish(records)  # type: ignore[arg-type]
 
-    world.outside.publish = watched  # type: ignore[method-assign,assignment]
+    world.outside.publish = watched  # type: ignore[method-assign]
     world.runner.accept(one.records)
     async with asyncio.timeout(TIMEOUT):
         while one.records.pending:
