@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from voc_stream.errors import OutsideError
+from voc_stream.errors import OutageError, OutsideError
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 
@@ -105,13 +105,21 @@ class Gate:
             await asyncio.gather(self._probing, return_exceptions=True)
             self._probing = None
 
+    async def _asked(self) -> OutsideError | None:
+        try:
+            return await self.is_down()
+        except Exception as unknown:
+            # A probe that just ended would leave the gate closed for ever.
+            logger.exception("a probe met an error it does not know", dependency=self.dependency)
+            return OutageError(self.dependency, f"its probe failed with {type(unknown).__name__}")
+
     async def _probe_until_well(self, retry_after: float | None) -> None:
         began = self._clock()
         pause = self._first_pause
         wait = retry_after if retry_after is not None else pause
         while True:
             await self._sleep(min(wait, 600.0) * (1 + 0.2 * self._chance()))
-            error = await self.is_down()
+            error = await self._asked()
             if error is None:
                 break
             self.reason = error.reason

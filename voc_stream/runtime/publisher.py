@@ -66,6 +66,11 @@ class Publisher:
                 msg = "a record is larger than Kafka takes"
                 raise RejectedError("kafka", msg) from error
             raise OutageError("kafka", type(error).__name__) from error
+        except AssertionError as error:
+            # How aiokafka says that the topic has fewer partitions than its dead letters or changelog rows need.
+            if "partition" not in str(error):
+                raise
+            raise OutageError("kafka", "a topic has too few partitions; `faust -A voc_stream topics` tells which") from error
         return [int(metadata.offset) for metadata in sent]
 
     async def probe(self) -> None:

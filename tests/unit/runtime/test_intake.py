@@ -1,0 +1,78 @@
+"""The intake: ledgers of the assigned partitions, and stages that let go of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from faust.types import TP
+
+from tests.unit.runtime.world import TOPIC, record
+from voc_stream.runtime.intake import Intake
+
+ZERO, ONE = TP(TOPIC, 0), TP(TOPIC, 1)
+
+
+def test_batches_of_one_partition_share_a_ledger_that_begins_where_reading_began() -> None:
+    intake = Intake()
+    first = intake.take(ZERO, [record(10)], 7, lambda: None)
+    intake.take(ZERO, [record(11)], 11, lambda: None)
+    books = intake.ledger(ZERO)
+    assert books is not None
+    assert books.position() == 7
+    first.resolve_all()
+
+    assert books.position() == 11
+    assert intake.unresolved() == 1
+
+
+def test_partitions_are_accounted_for_apart() -> None:
+    intake = Intake(max_records=1)
+    intake.take(ZERO, [record(0)], 0, lambda: None)
+    intake.take(ONE, [record(0, partition=1)], 0, lambda: None).resolve_all()
+
+    assert set(intake.partitions()) == {ZERO, ONE}
+    assert [books.full for tp in (ZERO, ONE) if (books := intake.ledger(tp))] == [True, False]
+
+
+def test_closing_forgets_the_named_partitions_or_all() -> None:
+    intake = Intake()
+    batches = [intake.take(tp, [record(0)], 0, lambda: None) for tp in (ZERO, ONE)]
+    intake.close([ZERO, TP("never", 3)])
+    assert [batch.live for batch in batches] == [False, True]
+    intake.close()
+
+    assert not batches[1].live
+    assert intake.ledger(ONE) is None
+
+
+async def test_stages_are_quiesced_side_by_side_within_one_grace() -> None:
+    intake = Intake(grace=3.0)
+    graces: list[float] = []
+    both = asyncio.Barrier(2)
+
+    async def quiesce(grace: float) -> None:
+        graces.append(grace)
+        await both.wait()
+
+    intake.register(quiesce)
+    intake.register(quiesce)
+    async with asyncio.timeout(5.0):
+        await intake.quiesce()
+
+    assert graces == [3.0, 3.0]
+
+
+async def test_while_stages_finish_no_batch_may_be_begun_but_what_runs_may_be_resolved() -> None:
+    intake = Intake()
+    batch = intake.take(ZERO, [record(0)], 0, lambda: None)
+
+    async def quiesce(_grace: float) -> None:
+        assert not batch.live
+        batch.resolve_all()
+
+    intake.register(quiesce)
+    await intake.quiesce()
+    books = intake.ledger(ZERO)
+
+    assert books is not None
+    assert books.position() == 1
