@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
+from voc_stream.events.base import must_be_time
+
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*")
 _EUROPEAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{2}|[0-9]{4}) ([0-9]{1,2}):([0-9]{2}):([0-9]{2})")
 _SECOND = timedelta(seconds=1)
@@ -82,7 +84,9 @@ def _instants(text: str, what: str, zone: tzinfo) -> tuple[datetime, ...]:
     try:
         moment = _read(text)
         if moment.tzinfo is not None:
+            must_be_time(what, moment)
             return (moment.astimezone(UTC),)
+        must_be_time(what, moment.replace(tzinfo=UTC))
         earlier, later = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     except (ValueError, OverflowError):
         msg = f"its {what} is not a time"

@@ -14,6 +14,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from voc_stream.clients.recorder_time import Window, span
+from voc_stream.events.base import must_be_time
 from voc_stream.stages.keys import call_id_of
 from voc_stream.stages.outside import BadRecord, Segment
 
@@ -86,6 +87,8 @@ class SearchReader:
     def _segment(self, inum: str, values: dict[str, str]) -> Segment:
         call_id_of(inum, self._recorder_id)
         started_at, ended_at = self._span(values)
+        must_be_time("startedat", started_at)
+        must_be_time("endedat", ended_at or started_at)
         return Segment(
             inum=inum,
             started_at=started_at,

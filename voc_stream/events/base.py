@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -18,11 +18,30 @@ Skill = Annotated[str, msgspec.Meta(max_length=64)]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
+# Times that every calendar of the house can hold; beyond them, even a change of zone overflows.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """Carried by every value: when it was made, and an id that a replay repeats."""
 
     event_ts: Aware
     ingest_uuid: uuid.UUID
+
+    def __post_init__(self) -> None:
+        """Refuse times that cannot be; called by the decoder, too."""
+        must_be_time("event_ts", self.event_ts)
+
+
+def must_be_time(name: str, moment: datetime) -> None:
+    """Check that a field's time lies within what the house can hold.
+
+    Raises:
+        ValueError: it does not; the message names the field.
+    """
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError(f"`{name}` is not a time between {EARLIEST.year} and {LATEST.year}")
 
 
 class MalformedError(Exception):

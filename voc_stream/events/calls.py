@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from voc_stream.events.base import AgentId, Aware, CallId, Skill, TenantId, Wire
+from voc_stream.events.base import AgentId, Aware, CallId, Skill, TenantId, Wire, must_be_time
 
 UNASSIGNED = "unassigned"
 
@@ -14,16 +14,27 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
-class RawCall(Wire, frozen=True, kw_only=True):
-    """A recorded segment as the recorder told it: `calls.polled` and, once per call_id, `calls.raw`.
-
-    Times carry the recorder's offset. `sealed_udfs` is the recorder's free-text customer data, encrypted before it enters Kafka.
-    """
+class CallRecord(Wire, frozen=True, kw_only=True):
+    """What every value about a call says of it."""
 
     call_id: CallId
     tenant_id: TenantId
     started_at: Aware
     ended_at: Aware
+
+    def __post_init__(self) -> None:
+        """Refuse times that cannot be."""
+        super().__post_init__()
+        must_be_time("started_at", self.started_at)
+        must_be_time("ended_at", self.ended_at)
+
+
+class RawCall(CallRecord, frozen=True, kw_only=True):
+    """A recorded segment as the recorder told it: `calls.polled` and, once per call_id, `calls.raw`.
+
+    Times carry the recorder's offset. `sealed_udfs` is the recorder's free-text customer data, encrypted before it enters Kafka.
+    """
+
     raw_agent: Annotated[str, msgspec.Meta(max_length=256)] = ""
     other_parties: Annotated[str, msgspec.Meta(max_length=1024)] = ""
     skill: Annotated[str, msgspec.Meta(max_length=256)] = ""
@@ -32,13 +43,9 @@ class RawCall(Wire, frozen=True, kw_only=True):
     sealed_udfs: str = ""
 
 
-class EnrichedCall(Wire, frozen=True, kw_only=True):
+class EnrichedCall(CallRecord, frozen=True, kw_only=True):
     """A call with UTC times, its agent and its tenant: `calls.enriched`."""
 
-    call_id: CallId
-    tenant_id: TenantId
-    started_at: Aware
-    ended_at: Aware
     agent_id: AgentId = ""
     skill: Skill = ""
     service: Skill = ""
@@ -46,11 +53,9 @@ class EnrichedCall(Wire, frozen=True, kw_only=True):
     metadata_version: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
-class AudioReady(Wire, frozen=True, kw_only=True):
+class AudioReady(CallRecord, frozen=True, kw_only=True):
     """A recording in S3: `audio.ready`. `duration` is what the stream held, in seconds, not what its header promised."""
 
-    call_id: CallId
-    tenant_id: TenantId
     s3_key: str
     sha256: Sha256
     codec: str
@@ -59,8 +64,6 @@ class AudioReady(Wire, frozen=True, kw_only=True):
     channels: Annotated[int, msgspec.Meta(ge=0)]
     size_bytes: Annotated[int, msgspec.Meta(ge=0)]
     ingest_delay_ms: Annotated[int, msgspec.Meta(ge=0)]
-    started_at: Aware
-    ended_at: Aware
     agent_id: AgentId = ""
     skill: Skill = ""
     service: Skill = ""
@@ -90,11 +93,9 @@ class BreakdownItem(msgspec.Struct, frozen=True, kw_only=True):
 ScoreOutcome = Literal["SCORED", "NOT_SCORABLE"]
 
 
-class ScoringResult(Wire, frozen=True, kw_only=True):
+class ScoringResult(CallRecord, frozen=True, kw_only=True):
     """A call's score, or why it has none: `scoring.results`. The transcript lies in S3 under `transcript_key`."""
 
-    call_id: CallId
-    tenant_id: TenantId
     outcome: ScoreOutcome
     score: Annotated[float, msgspec.Meta(ge=0, le=100)] | None
     reason: str | None = None
@@ -104,8 +105,6 @@ class ScoringResult(Wire, frozen=True, kw_only=True):
     latency_ms: Annotated[int, msgspec.Meta(ge=0)]
     breakdown: tuple[BreakdownItem, ...] = ()
     transcript_key: str | None = None
-    started_at: Aware
-    ended_at: Aware
     scored_at: Aware
     duration: Seconds
     talk_seconds: Seconds = 0.0

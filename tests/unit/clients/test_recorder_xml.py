@@ -160,3 +160,19 @@ def test_elements_that_are_no_results_take_no_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1 << 20
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"startedat": "0001-01-01T00:00:00+14:00"},
+        {"startedat": "9999-12-31T23:59:59-14:00"},
+        {"startedat": "9999-12-31 23:59:59", "duration": "168:00:00"},
+        {"startedat": "2199-12-31T23:59:59Z", "duration": "24:00:00"},
+        {"endedat": "9999-12-31T23:59:59"},
+    ],
+)
+def test_a_record_beyond_the_calendar_is_a_reject_and_its_neighbour_is_read(times: dict[str, str]) -> None:
+    found = read(f"<results>{segment('1', **times)}{segment('2')}</results>")
+    assert [each.inum for each in found.rejects] == ["1"]
+    assert [each.inum for each in found.segments] == ["2"]
