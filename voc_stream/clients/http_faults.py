@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError
+from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
 
 # What a call of aiohttp may raise for a fault of the other side or of the way to it.
 HTTP_FAULTS = (aiohttp.ClientError, TimeoutError, OSError)
@@ -52,7 +52,8 @@ def item_fault(dependency: str, status: int, detail: str = "", wait: float | Non
         return ThrottledError(dependency, reason, retry_after=wait)
     if 300 <= status < 400:
         return ThrottledError(dependency, f"{reason}, a redirect, which is never followed; is its URL right?")
-    return TransientError(dependency, reason, retry_after=wait)
+    kind = UnavailableError if status == 503 else TransientError
+    return kind(dependency, reason, retry_after=wait)
 
 
 def retry_after(value: str | None) -> float | None:
