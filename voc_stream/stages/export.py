@@ -10,8 +10,8 @@ from voc_stream.events.voc import CallEvent
 from voc_stream.stages.changes import At, Exported
 from voc_stream.stages.outcome import Facts, Ok, Outcome, Publication
 
-# The text of a call event's turns; with JSON around it the record stays well under Kafka's 1 MB.
-LONGEST_TEXT = 300_000
+# The JSON of a call event's turns and of its text, in bytes; with what else the event holds the record stays under Kafka's 1 MB.
+MOST_BYTES = 900_000
 
 
 def call_event(result: ScoringResult, transcript: Transcript) -> CallEvent:
@@ -59,10 +59,11 @@ def read_transcript(data: bytes) -> Transcript:
 
 def _within_bounds(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], bool]:
     kept: list[Turn] = []
-    length = 0
+    size = 0
     for turn in turns:
-        length += len(turn.text)
-        if length > LONGEST_TEXT:
+        # Once as a turn, once in the text of the whole call.
+        size += len(msgspec.json.encode(turn)) + len(msgspec.json.encode(turn.text))
+        if size > MOST_BYTES:
             return tuple(kept), True
         kept.append(turn)
     return tuple(kept), False

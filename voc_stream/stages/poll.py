@@ -65,12 +65,13 @@ def swept_up_to(done: Window, now: datetime, timing: Timing) -> datetime:
 
 
 def halves(window: Window) -> tuple[Window, Window] | None:
-    """Split a window whose result was as long as the recorder's cap; None below the recorder's resolution of a second."""
-    seconds = int((window.end - window.start).total_seconds())
-    if seconds < 2:
+    """Split a window whose result was as long as the recorder's cap, in whole seconds, which is its resolution; None for a single second."""
+    start, end = window.start.replace(microsecond=0), window.end.replace(microsecond=0)
+    end += timedelta(seconds=end < window.end)
+    if end <= start:
         return None
-    middle = window.start + timedelta(seconds=seconds // 2)
-    return Window(window.start, middle), Window(middle, window.end)
+    middle = start + timedelta(seconds=(end - start) // timedelta(seconds=2))
+    return Window(start, middle), Window(middle + timedelta(seconds=1), end)
 
 
 def raw_call(segment: Segment, *, call_id: str, tenant_id: str, sealed_udfs: str) -> RawCall | None:

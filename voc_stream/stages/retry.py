@@ -26,13 +26,13 @@ class RetryPolicy:
 
     def delay(self, attempt: int, chance: float) -> float:
         """Return the seconds to wait after a failed attempt (counted from 1); `chance` is a random number from 0 to 1."""
-        full = min(self.base * 2.0 ** (attempt - 1), self.cap)
+        full = min(self.base * 2.0 ** min(attempt - 1, 60), self.cap)
         return full * (1 - self.jitter * chance)
 
     def after(self, error: OutsideError, attempt: int, chance: float) -> Retry | DeadLetter:
-        """Decide what a failed attempt leads to: another one, or a dead letter with its reason."""
+        """Decide what a failed attempt leads to: another one, not before the dependency allows it, or a dead letter with its reason."""
         if isinstance(error, RejectedError):
             return DeadLetter(error_type="rejected", reason=str(error))
         if attempt < self.attempts:
-            return Retry(reason=str(error), delay=self.delay(attempt, chance))
+            return Retry(reason=str(error), delay=max(self.delay(attempt, chance), error.retry_after or 0.0))
         return DeadLetter(error_type="attempts_exhausted", reason=f"{error} (after {attempt} attempts)", dependency=error.dependency)

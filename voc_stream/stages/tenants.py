@@ -47,6 +47,8 @@ def parse_tenants(text: str) -> TenantMap:
     if unknown:
         raise TenantsFileError(f"unknown table [{min(unknown)}]; there are [services] and [skills]")
     for table, patterns in tables.items():
+        if not isinstance(patterns, dict):
+            raise TenantsFileError(f"{table} is not a table: write [{table}] and below it a pattern a line")
         for pattern, tenant in patterns.items():
             if not isinstance(tenant, str) or not _TENANT_ID.fullmatch(tenant):
                 raise TenantsFileError(f'[{table}] "{pattern}": not a tenant id (letters, digits, ._- and at most 64)')
