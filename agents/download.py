@@ -23,7 +23,8 @@ def attach(app: App, kit: Kit) -> None:
         return [await fetcher.fetch(delivery.event, delivery.facts) for delivery in deliveries]
 
     needs = ("recorder", "s3", "postgres")
-    runner = kit.runner(Stage(STAGE, Decoder(EnrichedCall), work, fetcher.failed, needs, kit.settings.download_in_flight))
+    # As many again: while the recorder sends the next recordings, those before reach S3, PostgreSQL and Kafka.
+    runner = kit.runner(Stage(STAGE, Decoder(EnrichedCall), work, fetcher.failed, needs, 2 * kit.settings.download_in_flight))
 
     @app.agent(kit.source(topics.CALLS_ENRICHED))
     async def download(stream: Any) -> None:

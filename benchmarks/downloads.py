@@ -16,7 +16,7 @@ SHARE = 0.95
 SECONDS = 5.0
 # Replay latency → recordings, enough for some seconds of a steady phase.
 RUNS = {0.2: 1600, 1.0: 400}
-# The first sweep finds them all; the next is not due before the end. Nothing answers at the scorer's address: scoring waits, and the worker is not ready.
+# The first sweep finds them all; the next comes after the end. Nothing answers at the scorer's address: scoring waits, the worker is not ready.
 _SETTINGS = {"AVAYA_SWEEP_SECONDS": "900", "DOWNLOAD_IN_FLIGHT": str(IN_FLIGHT), "SCORING_URL": "http://127.0.0.1:9"}
 _COLUMNS = ("replay latency s", "object store", "recordings", "a second", "of in flight / latency", "mean s of a place")
 _DONE = "SELECT extract(epoch FROM created_at)::float8 AS at FROM audio_asset WHERE call_id = ANY(%s) ORDER BY at"
@@ -67,8 +67,9 @@ def measure() -> Report:
 def _run(field: Field, latency: float, store: str, settings: Mapping[str, str], pids: Mapping[str, int]) -> Run:
     count = RUNS[latency]
     say(f"downloads: {count} at {latency:g} s into {store}")
-    ended_at = datetime.now(UTC) - timedelta(seconds=600)
-    calls = field.new_calls(kind="tone", seconds=SECONDS, count=count, ended_at=ended_at.isoformat())
+    # A second apart: of those that start in the same second a search tells no more than the recorder's cap.
+    ended_at = datetime.now(UTC) - timedelta(seconds=600 + count)
+    calls = field.new_calls(kind="tone", seconds=SECONDS, count=count, ended_at=ended_at.isoformat(), every_seconds=1)
     field.simulator.ask("faults", {"kind": "latency", "command": "replay", "seconds": latency})
     with (
         field.worker({**_SETTINGS, **settings}, name=f"{store}-{latency:g}", ready=False) as worker,

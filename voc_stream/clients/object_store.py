@@ -212,7 +212,7 @@ def _config(settings: Settings) -> AioConfig:
         # Each part carries a checksum of ours, and TLS protects it: a second hash for the signature is not needed.
         s3["payload_signing_enabled"] = False
     return AioConfig(
-        max_pool_connections=settings.download_in_flight + settings.scoring_in_flight + 8,
+        max_pool_connections=2 * settings.download_in_flight + settings.scoring_in_flight + 8,
         connect_timeout=min(settings.s3_timeout_seconds, 10.0),
         read_timeout=settings.s3_timeout_seconds,
         retries={"total_max_attempts": 2, "mode": "standard"},

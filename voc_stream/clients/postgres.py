@@ -36,6 +36,14 @@ _OUTAGE_STATES = {
 _TRANSIENT_STATES = {"57014": "statement took too long", "55P03": "row is locked"}
 
 
+class _Plain(asyncpg.Connection):
+    """A connection that is not reset when it goes back: nothing here changes a session, and the reset is a round trip for each use."""
+
+    def get_reset_query(self) -> str:
+        """Return what to send before the next one gets the connection: nothing."""
+        return ""
+
+
 class Database:
     """A pool of connections, made at first use; the server need not be up before that, and may come and go.
 
@@ -99,6 +107,7 @@ class Database:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
+                    connection_class=_Plain,
                     min_size=0,  # no connection before the first use
                     max_size=self._size,
                     timeout=self._timeout,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC
 from typing import Protocol
@@ -16,6 +16,10 @@ from voc_stream.stages.keys import recording_key
 from voc_stream.stages.outside import AudioFacts, Copied, Stored
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9.+-]{1,64}/[a-z0-9.+-]{1,64}")
+
+
+def _nothing() -> None:
+    return
 
 
 class Replays(Protocol):
@@ -43,12 +47,13 @@ class Recordings:
         self._recorder = recorder
         self._store = store
 
-    async def copy(self, call: EnrichedCall, inum: str) -> Copied:
+    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None] = _nothing) -> Copied:
         """Copy one recording.
 
         Args:
             call: whose recording it is.
             inum: the recorder's name of it (`inum_of` of its call_id).
+            on_read: called when the recorder has sent everything, which S3 may not have yet.
 
         Raises:
             NotThereYetError: the recorder has no such recording.
@@ -60,7 +65,7 @@ class Recordings:
             async with self._recorder.replay(inum) as recording:
                 stored = await self._store.put_stream(
                     key,
-                    _probed(recording.chunks(), probe),
+                    _probed(recording.chunks(), probe, on_read),
                     content_type=recording.content_type if _CONTENT_TYPE.fullmatch(recording.content_type) else "application/octet-stream",
                     metadata=probe.known,
                     tags=lambda stored: _tags(call, stored),
@@ -72,10 +77,11 @@ class Recordings:
         return Copied(key=key, sha256=stored.sha256, size=stored.size, facts=facts, problem=problem)
 
 
-async def _probed(chunks: AsyncIterator[bytes], probe: AudioProbe) -> AsyncIterator[bytes]:
+async def _probed(chunks: AsyncIterator[bytes], probe: AudioProbe, on_read: Callable[[], None]) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         await probe.feed(chunk)
         yield chunk
+    on_read()
     # Ended before the object of a short recording is made, so that its metadata tells the duration too.
     await _outcome(probe)
 

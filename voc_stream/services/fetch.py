@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Protocol
 
@@ -21,17 +24,22 @@ from voc_stream.stages.retry import RetryPolicy
 class Copies(Protocol):
     """What fetching needs of the recordings."""
 
-    async def copy(self, call: EnrichedCall, inum: str) -> Copied:
-        """From the recorder into S3."""
+    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None]) -> Copied:
+        """From the recorder into S3; `on_read` is called when the recorder has sent everything."""
 
 
 class Fetcher:
-    """Brings a call's recording into S3, once."""
+    """Brings a call's recording into S3, once.
+
+    At most DOWNLOAD_IN_FLIGHT recordings are read from the recorder at a time. A place is free again when the recorder has sent everything, so that
+    S3, PostgreSQL and Kafka take nothing from the recorder's concurrency.
+    """
 
     def __init__(self, *, store: CallStore, recordings: Copies, settings: Settings, topic: str) -> None:
         self._store = store
         self._recordings = recordings
         self._recorder_id = settings.avaya_recorder_id
+        self._places = asyncio.Semaphore(settings.download_in_flight)
         self._policy = RetryPolicy(attempts=settings.download_attempts)
         self._patience = download.Patience(
             retry=timedelta(seconds=settings.avaya_missing_retry_seconds), give_up=timedelta(seconds=settings.avaya_missing_after)
@@ -47,18 +55,25 @@ class Fetcher:
         stored = await self._store.asset(call.call_id)
         if stored is not None:
             return download.again(call, stored, facts, self._topic)
-        began = time.monotonic()
         try:
-            copied = await self._recordings.copy(call, inum_of(call.call_id, self._recorder_id))
+            copied = await self._copy(call)
         except NotThereYetError:
             return download.absent(call, await self._store.first_missing_at(call.call_id), facts, self._patience)
-        metrics.DOWNLOAD_LATENCY.observe((time.monotonic() - began) * 1000)
         metrics.DOWNLOADED_BYTES.inc(copied.size)
         outcome = download.accept(call, copied, facts, self._topic)
         if isinstance(outcome, Ok):
             metrics.INGEST_DELAY.observe((facts.now - call.started_at).total_seconds())
             metrics.HOP_SECONDS.labels(download.STAGE).observe((facts.now - call.ended_at).total_seconds())
         return outcome
+
+    async def _copy(self, call: EnrichedCall) -> Copied:
+        with ExitStack() as place:
+            await self._places.acquire()
+            place.callback(self._places.release)
+            began = time.monotonic()
+            copied = await self._recordings.copy(call, inum_of(call.call_id, self._recorder_id), place.close)
+        metrics.DOWNLOAD_LATENCY.observe((time.monotonic() - began) * 1000)
+        return copied
 
     def failed(self, call: EnrichedCall, error: OutsideError, facts: Facts, chance: float) -> Retry | DeadLetter:
         """Judge a failed attempt."""
