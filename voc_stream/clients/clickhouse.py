@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 from clickhouse_connect.driver import create_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
 from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
 from voc_stream.events.calls import ScoringResult
@@ -212,6 +212,8 @@ def outside_error(error: Exception) -> OutsideError:
     if isinstance(error, TimeoutError):
         return TransientError(NAME, "no answer in time")
     found = _CODE.search(str(error))
+    if isinstance(error, DataError) and found is None:
+        return RejectedError(NAME, "a value does not fit its column")
     if not isinstance(error, ClickHouseError) or found is None:
         return OutageError(NAME, f"cannot be reached ({type(error).__name__})")
     code = int(found[1])

@@ -10,7 +10,9 @@ from voc_stream.events.base import AgentId, Aware, CallId, Skill, TenantId, Wire
 
 UNASSIGNED = "unassigned"
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=99_999_999)]
+# Both databases count in 64 bits at most.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -60,10 +62,10 @@ class AudioReady(CallRecord, frozen=True, kw_only=True):
     sha256: Sha256
     codec: str
     duration: Seconds
-    sample_rate: Annotated[int, msgspec.Meta(ge=0)]
-    channels: Annotated[int, msgspec.Meta(ge=0)]
-    size_bytes: Annotated[int, msgspec.Meta(ge=0)]
-    ingest_delay_ms: Annotated[int, msgspec.Meta(ge=0)]
+    sample_rate: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+    channels: Annotated[int, msgspec.Meta(ge=0, le=2**15 - 1)]
+    size_bytes: Count
+    ingest_delay_ms: Count
     agent_id: AgentId = ""
     skill: Skill = ""
     service: Skill = ""
@@ -102,7 +104,7 @@ class ScoringResult(CallRecord, frozen=True, kw_only=True):
     detail: str | None = None
     model_version: str
     asr_model: str
-    latency_ms: Annotated[int, msgspec.Meta(ge=0)]
+    latency_ms: Count
     breakdown: tuple[BreakdownItem, ...] = ()
     transcript_key: str | None = None
     scored_at: Aware

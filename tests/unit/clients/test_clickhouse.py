@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import msgspec
 import pytest
-from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.exceptions import DataError, DatabaseError, OperationalError
 
 from tests.calls import scoring_result
 from voc_stream.clients.clickhouse import CALL_SCORES, outside_error, score_row
@@ -26,6 +26,7 @@ def refused(code: int) -> DatabaseError:
         *((refused(code), TransientError) for code in (159, 209)),
         *((refused(code), RejectedError) for code in (6, 27, 53, 349)),
         (TimeoutError(), TransientError),
+        (DataError("Failed to write column 'agent_id': Jane Doe"), RejectedError),
     ],
 )
 def test_a_failure_says_what_to_do_and_quotes_nothing(error: Exception, kind: type[OutsideError]) -> None:

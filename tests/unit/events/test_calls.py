@@ -23,6 +23,21 @@ def test_a_time_beyond_what_the_house_can_hold_is_malformed_and_its_field_is_nam
         Decoder(type(value))(msgspec.json.encode(fields | {field: moment}))
 
 
+@pytest.mark.parametrize(
+    ("value", "field", "number"),
+    [
+        (calls.scoring_result(), "latency_ms", 2**63),
+        (calls.scoring_result(), "duration", 1e300),
+        (calls.audio_ready(), "size_bytes", 10**30),
+        (calls.audio_ready(), "sample_rate", 2**31),
+        (calls.audio_ready(), "channels", -1),
+    ],
+)
+def test_a_number_that_no_column_holds_is_malformed(value: Wire, field: str, number: float) -> None:
+    with pytest.raises(MalformedError, match=field):
+        Decoder(type(value))(msgspec.json.encode(msgspec.to_builtins(value) | {field: number}))
+
+
 @pytest.mark.parametrize("kind", [EnrichedCall, AudioReady, ScoringResult])
 def test_values_come_back_as_they_went(kind: type[Wire]) -> None:
     value = next(value for value in VALUES if type(value) is kind)
