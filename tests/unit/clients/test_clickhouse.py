@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import msgspec
 import pytest
-from clickhouse_connect.driver.exceptions import DataError, DatabaseError, OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
 
 from tests.calls import scoring_result
 from voc_stream.clients.clickhouse import CALL_SCORES, outside_error, score_row
