@@ -19,7 +19,7 @@ from tests.unit.clients.http_server import Scripted, scripted_server
 from voc_stream.clients import recorder
 from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.streams import ByteStream
-from voc_stream.errors import NotThereYetError, OutageError, OutsideError, RejectedError, ThrottledError, TransientError
+from voc_stream.errors import NotThereYetError, OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
 from voc_stream.settings import Settings
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -115,7 +115,7 @@ async def test_an_endless_result_is_given_up(server: Scripted, client: RecorderC
         (429, {"Retry_After": "7"}, ThrottledError),
         (500, {}, TransientError),
         (502, {}, TransientError),
-        (503, {}, TransientError),
+        (503, {}, UnavailableError),
         (503, {"Retry_After": "7"}, ThrottledError),
         (418, {}, TransientError),
     ],

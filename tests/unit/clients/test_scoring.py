@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from tests.unit.clients.http_server import Scripted, scripted_server
 from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.scoring_wire import ScoreReply, ScoreRequest
-from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError
+from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
 from voc_stream.settings import Settings
 
 REQUEST = ScoreRequest(call_id="701", tenant_id="acme", expected_seconds=30.0)
@@ -173,7 +173,7 @@ async def test_a_refusal_before_the_end_stops_the_source(server: Scripted, clien
         (408, {}, ThrottledError),
         (429, {"Retry_After": "3"}, ThrottledError),
         (503, {"Retry_After": "3"}, ThrottledError),
-        (503, {}, TransientError),
+        (503, {}, UnavailableError),
         (500, {}, TransientError),
         (307, {"Location": "/elsewhere"}, ThrottledError),
     ],

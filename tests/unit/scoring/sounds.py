@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import struct
 import wave
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
-import espeakng_loader
 import numpy as np
-import soxr
 from numpy.typing import NDArray
+
+from voc_stream.devstack.recorder.speech import synthesise
 
 RATE = 8_000
 PAUSE = 0.7
+WORDS_PER_MINUTE = 175
 
 Mono = NDArray[np.float32]
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-
-
-@cache
-def _espeak() -> tuple[Any, int]:
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    return library, library.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0)
 
 
 @cache
 def say(text: str, voice: str = "en-us") -> Mono:
     """Speech at RATE, -1 to 1."""
-    library, rate = _espeak()
-    parts: list[NDArray[np.int16]] = []
-
-    def collect(samples: Any, count: int, _events: Any) -> int:
-        if samples and count:
-            parts.append(np.ctypeslib.as_array(samples, (count,)).copy())
-        return 0
-
-    callback = _Callback(collect)
-    library.espeak_SetSynthCallback(callback)
-    library.espeak_SetVoiceByName(voice.encode())
-    encoded = text.encode()
-    library.espeak_Synth(encoded, len(encoded) + 1, 0, 0, 0, 1, None, None)
-    return np.asarray(soxr.resample(np.concatenate(parts).astype(np.float32) / 32768, rate, RATE), dtype=np.float32)
+    return np.asarray(synthesise(text, voice, WORDS_PER_MINUTE) / np.float32(32768), dtype=np.float32)
 
 
 def dialogue(lines: Sequence[tuple[str, str]], pause: float = PAUSE) -> NDArray[np.float32]:

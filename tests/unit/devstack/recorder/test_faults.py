@@ -131,7 +131,7 @@ async def test_a_stream_stalls_after_the_bytes_asked_for_and_is_let_go_with_its_
                 got += chunk
 
     assert len(got) == after
-    while simulator.recorder.replays_in_flight:  # noqa: ASYNC110 (the simulator tells of it only when asked)
+    while simulator.recorder.replays_in_flight:
         await asyncio.sleep(0.01)
 
 
