@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.field import Field
-from benchmarks.processes import CpuLog
+from benchmarks.processes import MACHINE, CpuLog
 from benchmarks.report import Report, Target, percentile, say, table
 from voc_stream import topics
 from voc_stream.devstack.audit import read_all
@@ -72,14 +72,15 @@ def measure(calls: int = CALLS, long_calls: int = LONG_CALLS) -> Report:
             usual = _arrive(field, calls)
             used = log.between(began, time.time())
             took = time.time() - began
+            machine = used.pop(MACHINE)
         longer = _arrive_long(field, long_calls) if long_calls else []
         problems = field.examine([*usual, *longer]).problems
         ways, long_ways = _ways(field, usual), _ways(field, longer)
     _tables(ways, long_ways)
     table(
         f"arrivals: cores kept busy over {took:.0f} s",
-        (*used, "all"),
-        [(*(seconds / took for seconds in used.values()), sum(used.values()) / took)],
+        (*used, "all", "machine"),
+        [(*(seconds / took for seconds in used.values()), sum(used.values()) / took, machine / took)],
     )
     for problem in problems:
         say(f"problem: {problem}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.field import Field
-from benchmarks.processes import CpuLog
+from benchmarks.processes import MACHINE, CpuLog
 from benchmarks.report import Report, Target, say, table
 from benchmarks.stub import stub
 
@@ -16,6 +16,9 @@ SHARE = 0.95
 SECONDS = 5.0
 # Replay latency → recordings, enough for some seconds of a steady phase.
 RUNS = {0.2: 1600, 1.0: 400}
+# The first replays wait until the calls behind them are found and enriched, which costs CPU of its own.
+HELD_SECONDS = 15
+WARM_UP = 200
 # The first sweep finds them all; the next comes after the end. Nothing answers at the scorer's address: scoring waits, the worker is not ready.
 _SETTINGS = {"AVAYA_SWEEP_SECONDS": "900", "DOWNLOAD_IN_FLIGHT": str(IN_FLIGHT), "SCORING_URL": "http://127.0.0.1:9"}
 _COLUMNS = ("replay latency s", "object store", "recordings", "a second", "of in flight / latency", "mean s of a place")
@@ -23,8 +26,23 @@ _DONE = "SELECT extract(epoch FROM created_at)::float8 AS at FROM audio_asset WH
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """Where recordings go: the worker's settings for it, and its process where it is none of the stack's."""
+
+    name: str
+    settings: Mapping[str, str]
+    pids: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Downloads in the steady phase. `cpu` is milliseconds a download, by process; `cores` is what all of them kept busy."""
+    """Downloads in the steady phase.
+
+    Args:
+        cpu: milliseconds a download, by process.
+        cores: what all of them kept busy.
+        machine: what the whole machine kept busy, others' work included.
+    """
 
     latency: float
     store: str
@@ -32,6 +50,7 @@ class Run:
     per_second: float
     cpu: Mapping[str, float]
     cores: float
+    machine: float
 
     @property
     def share(self) -> float:
@@ -42,8 +61,10 @@ class Run:
 def measure() -> Report:
     """Download from a recorder that takes 0.2 s and 1 s to answer, into moto and into a store that forgets."""
     with Field() as field, stub("s3") as (forgetful, pid):
-        stores: dict[str, tuple[dict[str, str], dict[str, int]]] = {"moto": ({}, {}), "stub": ({"S3_ENDPOINT_URL": forgetful}, {"s3": pid})}
-        runs = [_run(field, latency, name, *stores[name]) for latency in RUNS for name in stores]
+        stores = (Store("moto", {}, {}), Store("stub", {"S3_ENDPOINT_URL": forgetful}, {"s3": pid}))
+        say(f"downloads: {WARM_UP} to warm up")
+        _run(field, 0.2, WARM_UP, stores[0])
+        runs = [_run(field, latency, count, store) for latency, count in RUNS.items() for store in stores]
     table(
         f"downloads: {IN_FLIGHT} in flight, {SECONDS:.0f} s of tone ({SECONDS * 16:.0f} kB) each",
         _COLUMNS,
@@ -51,36 +72,37 @@ def measure() -> Report:
     )
     names = list(runs[0].cpu)
     table(
-        "downloads: CPU milliseconds a download, by process, and the cores that all of them kept busy",
-        ("replay latency s", "object store", *names, "all", "cores"),
-        [(run.latency, run.store, *(run.cpu[name] for name in names), sum(run.cpu.values()), run.cores) for run in runs],
+        "downloads: CPU milliseconds a download, by process, and the cores that these, and all on the machine, kept busy",
+        ("latency s", "store", *names, "all", "cores", "machine"),
+        [(run.latency, run.store, *(run.cpu[name] for name in names), sum(run.cpu.values()), run.cores, run.machine) for run in runs],
     )
     report = Report("downloads")
     for run in runs:
         name = f"{run.latency * 1000:.0f}ms_{run.store}"
-        figures = {"per_s": run.per_second, "share": run.share, "worker_cpu_ms": run.cpu["worker"], "cores": run.cores}
+        figures = {"per_s": run.per_second, "share": run.share, "worker_cpu_ms": run.cpu["worker"], "cores": run.cores, "machine_cores": run.machine}
         report.add({f"{name}_{figure}": value for figure, value in figures.items()})
         report.targets.append(Target(f"share of {IN_FLIGHT} / {run.latency:g} s, into {run.store}", run.share, SHARE, at_least=True))
     return report
 
 
-def _run(field: Field, latency: float, store: str, settings: Mapping[str, str], pids: Mapping[str, int]) -> Run:
-    count = RUNS[latency]
-    say(f"downloads: {count} at {latency:g} s into {store}")
+def _run(field: Field, latency: float, count: int, store: Store) -> Run:
+    say(f"downloads: {count} at {latency:g} s into {store.name}")
     # A second apart: of those that start in the same second a search tells no more than the recorder's cap.
     ended_at = datetime.now(UTC) - timedelta(seconds=600 + count)
     calls = field.new_calls(kind="tone", seconds=SECONDS, count=count, ended_at=ended_at.isoformat(), every_seconds=1)
+    field.simulator.ask("faults", {"kind": "latency", "command": "replay", "seconds": HELD_SECONDS, "times": IN_FLIGHT})
     field.simulator.ask("faults", {"kind": "latency", "command": "replay", "seconds": latency})
     with (
-        field.worker({**_SETTINGS, **settings}, name=f"{store}-{latency:g}", ready=False) as worker,
-        CpuLog({"worker": worker.pid, **field.pids, **pids}) as log,
+        field.worker({**_SETTINGS, **store.settings}, name=f"{store.name}-{latency:g}-{count}", ready=False) as worker,
+        CpuLog({"worker": worker.pid, **field.pids, **store.pids}) as log,
     ):
         field.until_downloaded(calls)
     at = [row["at"] for row in field.query(_DONE, calls)]
-    # Without the beginning, when calls are still being found, and the end, when fewer than the places are left.
-    first, last = count // 5, count - 2 * IN_FLIGHT
+    # Whole rounds of all places, without those at the beginning and the last, in which not all are taken.
+    first, last = 3 * IN_FLIGHT, (count // IN_FLIGHT - 2) * IN_FLIGHT
     stretch = at[last] - at[first]
     used = log.between(at[first], at[last])
+    machine = used.pop(MACHINE) / stretch
     cpu = {name: 1000 * seconds / (last - first) for name, seconds in used.items()}
     field.simulator.ask("reset", {})
-    return Run(latency, store, count, (last - first) / stretch, cpu, sum(used.values()) / stretch)
+    return Run(latency, store.name, count, (last - first) / stretch, cpu, sum(used.values()) / stretch, machine)

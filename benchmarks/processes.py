@@ -23,6 +23,9 @@ _WORDS = {
 }
 
 
+MACHINE = "machine"
+
+
 def parts_of(supervisor: int) -> dict[str, int]:
     """Return the process id of each part of a stack."""
     found: dict[str, int] = {}
@@ -76,7 +79,7 @@ def settled_mib(pid: int, *, quiet_seconds: float = 3.0, most_seconds: float = 3
 
 
 class CpuLog:
-    """The CPU time of processes, noted a few times a second while the block runs, to be asked for any stretch of it.
+    """The CPU time of processes, and of the whole machine, noted a few times a second while the block runs, to be asked for any stretch of it.
 
     Args:
         pids: by name.
@@ -99,10 +102,10 @@ class CpuLog:
         self._thread.join()
 
     def between(self, begin: float, end: float) -> dict[str, float]:
-        """Return the seconds that each used between two moments (of `time.time`), of the notes nearest to them."""
+        """Return the seconds that each, and `MACHINE`, used between two moments (of `time.time`), of the notes nearest to them."""
         first, last = self._nearest(begin), self._nearest(end)
         stretch = (self._times[last] - self._times[first]) or 1.0
-        return {name: (self._used[last][name] - self._used[first][name]) * (end - begin) / stretch for name in self._pids}
+        return {name: (self._used[last][name] - self._used[first][name]) * (end - begin) / stretch for name in self._used[0]}
 
     def _nearest(self, moment: float) -> int:
         return min(bisect.bisect_left(self._times, moment), len(self._times) - 1)
@@ -112,7 +115,8 @@ class CpuLog:
             self._note()
 
     def _note(self) -> None:
-        used = {}
+        times = psutil.cpu_times()
+        used = {MACHINE: sum(times) - times.idle - times.iowait - times.guest - times.guest_nice}
         for name, pid in self._pids.items():
             try:
                 used[name] = cpu_seconds(pid)
