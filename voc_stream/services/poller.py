@@ -13,13 +13,14 @@ from voc_stream.events.base import encode
 from voc_stream.events.calls import RawCall
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
-from voc_stream.runtime.dead_letter import PREFIX, dead_letter_topic
+from voc_stream.runtime.dead_letter import PREFIX, dead_letter_topic, fingerprint
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.security.vault import Vault, on_the_wire
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
 from voc_stream.stages.keys import call_id_of
+from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.outside import BadRecord, SearchResult, Segment
 from voc_stream.stages.poll import Timing, Window, halves, raw_call, sliding_windows, sweep_windows, swept_up_to
 
@@ -28,6 +29,9 @@ logger = get_logger(__name__)
 WINDOW = 1
 SWEEP = 2
 MOST_REMEMBERED = 200_000
+# What is longer is cut, so that one record of the recorder's can never be too large for Kafka and stop the polling.
+LONGEST_UDFS = 64_000
+LONGEST_XML = 512 << 10
 
 
 class Searches(Protocol):
@@ -144,15 +148,29 @@ class Poller:
         call_id = call_id_of(segment.inum, self._settings.avaya_recorder_id)
         if segment.ended_at is None or call_id in self._published:
             return None
-        sealed = self._vault.seal(segment.udfs, bound_to=on_the_wire(call_id)) if segment.udfs else ""
+        udfs = segment.udfs[:LONGEST_UDFS]
+        if len(udfs) < len(segment.udfs):
+            logger.warning("the customer data of a call is too long and is cut", call_id=call_id, kept=LONGEST_UDFS, of=len(segment.udfs))
+        sealed = self._vault.seal(udfs, bound_to=on_the_wire(call_id)) if udfs else ""
         tenant_id = self._tenants.current().tenant_of(segment.service, segment.skill)
         return raw_call(segment, call_id=call_id, tenant_id=tenant_id, sealed_udfs=sealed)
 
     def _dead_letter(self, reject: BadRecord) -> Outgoing:
-        headers = {"error-type": "malformed", "reason": reject.reason, "stage": "poll", "retries": "0", "last-failure": self._now().isoformat()}
-        return Outgoing(
-            dead_letter_topic(self._topic), reject.inum.encode() or None, reject.xml, tuple((f"{PREFIX}{k}", v.encode()) for k, v in headers.items())
-        )
+        letter, now = DeadLetter("malformed", reject.reason), self._now().isoformat()
+        headers = {
+            "error-type": letter.error_type,
+            "reason": letter.reason,
+            "stage": "poll",
+            "retries": "0",
+            "topic": self._topic,
+            "first-failure": now,
+            "last-failure": now,
+            "fingerprint": fingerprint("poll", letter),
+        }
+        if len(reject.xml) > LONGEST_XML:
+            headers["cut-from-bytes"] = str(len(reject.xml))
+        added = tuple((f"{PREFIX}{name}", value.encode()) for name, value in headers.items())
+        return Outgoing(dead_letter_topic(self._topic), reject.inum.encode() or None, reject.xml[:LONGEST_XML], added)
 
     def _remember(self, names: Iterable[str]) -> None:
         for name in names:

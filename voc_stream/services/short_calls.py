@@ -87,6 +87,11 @@ class ShortCalls:
             replies = [await self._alone(waiting) for waiting in batch]
         except OutsideError as error:
             replies = [error] * len(batch)
+        except Exception as unknown:  # noqa: BLE001 - whoever waits must meet it: an error of this task alone would be seen by nobody
+            for waiting in batch:
+                if not waiting.reply.done():
+                    waiting.reply.set_exception(unknown)
+            return
         for waiting, reply in zip(batch, replies, strict=True):
             if waiting.reply.done():
                 continue

@@ -81,3 +81,13 @@ async def test_a_call_that_was_given_up_is_not_sent() -> None:
         await abandoned
     await asyncio.gather(short.score(request("a"), WAV), short.score(request("b"), WAV))
     assert [asked.call_id for asked, _ in scoring.asked] == ["a", "b"]
+
+
+async def test_an_error_that_nobody_knows_reaches_every_caller() -> None:
+    class Broken(FakeScoring):
+        async def score_batch(self, calls: Sequence[tuple[ScoreRequest, bytes]]) -> list[ScoreReply | OutsideError]:
+            raise ZeroDivisionError(len(calls))
+
+    short = ShortCalls(Broken(), size=2)
+    outcomes = await asyncio.gather(*(short.score(request(f"c{n}"), WAV) for n in range(2)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError, ZeroDivisionError]

@@ -1,0 +1,80 @@
+"""Results to ClickHouse in one insert a chunk (spec section 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.calls import enriched_call, scoring_result
+from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.warehouse import FakeWarehouse
+from tests.unit.services.made import facts
+from voc_stream.errors import OutageError, RejectedError
+from voc_stream.events.calls import ScoringResult, Transcript, Turn
+from voc_stream.runtime.stage import Delivery
+from voc_stream.services.export import Exporter
+from voc_stream.stages.outcome import Ok, Outcome
+
+SAID = Transcript(turns=(Turn(speaker="agent", start=0.4, end=2.1, text="Hello"),))
+KEY = "transcripts/2026/11/22/7_x.json"
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.warehouse, self.objects = FakeWarehouse(), FakeObjectStore()
+        self.exporter = Exporter(warehouse=self.warehouse, objects=self.objects, topic="voc.calls")  # type: ignore[arg-type]
+
+    async def export(self, *results: ScoringResult, first: int = 1) -> Sequence[Outcome]:
+        return await self.exporter.export([Delivery(result, facts(first + at), None) for at, result in enumerate(results)])
+
+
+def with_transcript(call_id: str = "700000000000001", **changes: Any) -> ScoringResult:
+    return msgspec.structs.replace(scoring_result(enriched_call(call_id)), transcript_key=KEY, **changes)
+
+
+async def test_a_chunk_is_one_insert_and_each_transcript_becomes_an_event() -> None:
+    scene = Scene()
+    await scene.objects.put_bytes(KEY, msgspec.json.encode(SAID), content_type="application/json", metadata={}, tags={})
+    outcomes = await scene.export(with_transcript("1"), scoring_result(enriched_call("2"), outcome="NOT_SCORABLE"))
+
+    assert len(scene.warehouse.tokens) == 1
+    assert {call_id for call_id, _ in scene.warehouse.scores} == {"1", "2"}
+    assert [len(outcome.out) for outcome in outcomes if isinstance(outcome, Ok)] == [1, 0]
+
+
+async def test_the_same_chunk_again_has_the_same_token() -> None:
+    scene = Scene()
+    for _ in range(2):
+        await scene.export(scoring_result(enriched_call("1")), scoring_result(enriched_call("2")))
+
+    assert len(set(scene.warehouse.tokens)) == 1
+
+
+async def test_other_results_at_the_same_offsets_have_another_token_and_are_kept() -> None:
+    """A topic made anew begins at 0 again; ClickHouse drops what comes with a token that it knows."""
+    scene = Scene()
+    await scene.export(scoring_result(enriched_call("1")))
+    await scene.export(scoring_result(enriched_call("2")))
+
+    assert {call_id for call_id, _ in scene.warehouse.scores} == {"1", "2"}
+
+
+async def test_nothing_passes_before_clickhouse_has_it() -> None:
+    scene = Scene()
+    scene.warehouse.fail_with = OutageError("clickhouse", "connection refused")
+    with pytest.raises(OutageError):
+        await scene.export(scoring_result())
+
+
+@pytest.mark.parametrize("stored", [None, b"not a transcript"])
+async def test_a_transcript_that_is_gone_or_broken_refuses_the_result_before_anything_is_inserted(stored: bytes | None) -> None:
+    scene = Scene()
+    if stored is not None:
+        await scene.objects.put_bytes(KEY, stored, content_type="application/json", metadata={}, tags={})
+    with pytest.raises(RejectedError):
+        await scene.export(with_transcript())
+
+    assert scene.warehouse.scores == {}

@@ -1,0 +1,135 @@
+"""What the worker knows of itself: lag, and why it is not ready (spec sections 4 and 8)."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.errors import GroupAuthorizationFailedError
+from faust.types import TP
+
+from agents.watch import attach
+from tests.unit.runtime.world import Dependency, Pauses
+from voc_stream.errors import OutageError
+from voc_stream.runtime import metrics
+from voc_stream.runtime.gate import Gate
+from voc_stream.services.watch import lag_by_topic, raise_group_errors, unready_reasons
+
+ZERO, ONE, CHANGELOG = TP("calls.raw", 0), TP("calls.raw", 1), TP("changelog", 0)
+
+
+class FakeConsumer:
+    """A consumer with committed offsets and end offsets."""
+
+    def __init__(self) -> None:
+        self.started = True
+        self.ends: dict[TP, int | None] = {ZERO: 10, ONE: 7, CHANGELOG: 99}
+        self._committed_offset: dict[TP, int | None] = {ZERO: 4, ONE: None}
+        self._thread = self
+        self._consumer: Any = SimpleNamespace(_coordinator=SimpleNamespace(check_errors=lambda: None))
+
+    def assignment(self) -> set[TP]:
+        return set(self.ends)
+
+    async def highwaters(self, *partitions: TP) -> dict[TP, int | None]:
+        return {tp: self.ends[tp] for tp in partitions}
+
+    async def call_thread(self, method: Any, *args: Any) -> None:
+        await method(*args)
+
+
+class FakeApp:
+    """An app whose timers a test runs itself."""
+
+    def __init__(self) -> None:
+        self.consumer = FakeConsumer()
+        self._consumer: FakeConsumer | None = self.consumer
+        self.rebalancing = self.in_recovery = False
+        self.topics = SimpleNamespace(acks_enabled_for=lambda topic: topic != "changelog")
+        self.timers: dict[str, Any] = {}
+
+    def timer(self, _seconds: float) -> Any:
+        def keep(function: Any) -> Any:
+            self.timers[function.__name__] = function
+            return function
+
+        return keep
+
+
+@pytest.fixture
+def app() -> Any:
+    return FakeApp()
+
+
+def kit(**runners: Any) -> Any:
+    return SimpleNamespace(runners=runners, settings=SimpleNamespace(kafka_group_id="voc-processor"))
+
+
+async def test_lag_is_what_is_not_committed_of_the_source_partitions(app: Any) -> None:
+    assert await lag_by_topic(app) == {"calls.raw": 6 + 7}
+
+
+async def test_lag_is_never_negative_and_without_partitions_there_is_none(app: Any) -> None:
+    app.consumer.ends = {ZERO: 2}
+    assert await lag_by_topic(app) == {"calls.raw": 0}
+    app.consumer.ends = {}
+    assert await lag_by_topic(app) == {}
+
+
+async def test_the_timer_keeps_lag_and_queue_depth(app: Any) -> None:
+    attach(app, kit(score=SimpleNamespace(waiting_records=lambda: 3)))
+    await app.timers["measure_lag"]()
+
+    assert metrics.REGISTRY.get_sample_value("kafka_consumer_lag", {"topic": "calls.raw", "group": "voc-processor"}) == 13
+    assert metrics.REGISTRY.get_sample_value("queue_depth", {"stage": "score"}) == 3
+
+
+async def test_lag_that_cannot_be_measured_does_not_end_the_worker(app: Any) -> None:
+    async def fails(*_: TP) -> dict[TP, int]:
+        raise GroupAuthorizationFailedError
+
+    app.consumer.highwaters = fails
+    attach(app, kit())
+    await app.timers["measure_lag"]()
+
+
+async def test_before_the_consumer_runs_there_are_no_group_errors(app: Any) -> None:
+    app.consumer._consumer = None
+    await raise_group_errors(app)
+
+
+async def test_a_group_error_that_nobody_else_would_see_is_raised(app: Any) -> None:
+    def check_errors() -> None:
+        raise GroupAuthorizationFailedError
+
+    attach(app, kit())
+    await app.timers["check_group"]()
+    await raise_group_errors(app)
+    app.consumer._consumer._coordinator.check_errors = check_errors
+    with pytest.raises(GroupAuthorizationFailedError):
+        await app.timers["check_group"]()
+
+
+def test_a_worker_is_ready_when_nothing_is_in_its_way(app: Any) -> None:
+    assert unready_reasons(app, []) == []
+
+
+def test_a_worker_says_why_it_is_not_ready(app: Any) -> None:
+    app._consumer = None
+    assert unready_reasons(app, []) == ["the consumer has not started"]
+    app._consumer = app.consumer
+    app.rebalancing = True
+    assert unready_reasons(app, []) == ["rebalancing"]
+    app.rebalancing, app.in_recovery = False, True
+    assert unready_reasons(app, []) == ["recovering its tables"]
+    app.in_recovery, app.consumer.ends = False, {}
+    assert unready_reasons(app, []) == ["no partitions are assigned"]
+
+
+async def test_a_dependency_that_is_not_well_is_named_with_its_reason(app: Any) -> None:
+    gate = Gate("s3", Dependency().probe, sleep=Pauses())
+    gate.close(OutageError("s3", "connection refused"))
+
+    assert unready_reasons(app, [gate]) == ["s3: connection refused"]
+    await gate.stop()
