@@ -13,6 +13,8 @@ from voc_stream.settings import Settings
 
 # Field names whose values never belong in a log, however they get there.
 FORBIDDEN = frozenset({"password", "secret", "token", "authorization", "dsn", "udfs", "other_parties", "customer", "transcript", "value", "key"})
+# A setting's name ends like this if its value is a secret.
+SECRETS = ("_password", "_secret", "_token", "_dsn")
 REDACTED = "[redacted]"
 
 
@@ -23,10 +25,24 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Blank the fields that must never be logged."""
-    for name in FORBIDDEN.intersection(event):
-        event[name] = REDACTED
-    return event
+    """Blank the fields that must never be logged, also inside of fields."""
+    cleaned: structlog.typing.EventDict = _cleaned(event)
+    return cleaned
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: REDACTED if _forbidden(name) else _cleaned(inner) for name, inner in value.items()}
+        case list():
+            return [_cleaned(inner) for inner in value]
+        case _:
+            return value
+
+
+def _forbidden(name: object) -> bool:
+    lower = str(name).lower()
+    return lower in FORBIDDEN or lower.endswith(SECRETS)
 
 
 def configure_logging(settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -176,6 +175,7 @@ class Settings(BaseSettings):
         outside_dev = self.app_env != "dev"
         sasl = self.kafka_security_protocol.startswith("SASL")
         rules = (
+            (not self.kafka_bootstrap, "KAFKA_BOOTSTRAP must name a server, host:port"),
             (bool(keys) and self.pii_key_id not in keys, "PII_KEY_ID must name one of the keys in PII_KEYS"),
             (outside_dev and not keys, f"PII_KEYS must be set when APP_ENV={self.app_env}: customer data is never stored in the clear"),
             (outside_dev and self.kafka_replication == 1, f"KAFKA_REPLICATION=1 loses data with one broker; APP_ENV={self.app_env} needs 3"),
@@ -221,17 +221,25 @@ def _parse_keys(text: str) -> dict[str, bytes]:
     return keys
 
 
+class _Where(BaseSettings):
+    """What must be known before the rest can be read: whether this is dev, and where the stack lies."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    app_env: str = "dev"
+    stack_dir: Path = ENDPOINTS_FILE.parent
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings once.
 
     Raises:
         SettingsError: one line that names the setting at fault; it never shows the value of a secret.
     """
-    env_files: list[Path] = [Path(".env")]
-    if os.environ.get("APP_ENV", "dev") == "dev":
-        env_files.insert(0, Path(os.environ.get("STACK_DIR", ".stack")) / "endpoints.env")
+    where = _Where(_env_file=".env")
+    endpoints = where.stack_dir / ENDPOINTS_FILE.name
     try:
-        return Settings(_env_file=env_files, **overrides)
+        return Settings(_env_file=[endpoints, ".env"] if where.app_env == "dev" else ".env", **overrides)
     except ValidationError as error:
         raise SettingsError(_first_line(error)) from None
 
