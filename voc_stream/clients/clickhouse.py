@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from clickhouse_connect.driver import create_async_client
+from clickhouse_connect.driver import create_async_client, options
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
@@ -42,6 +42,10 @@ CALL_SCORES = {
     "scored_at": "DateTime64(3, 'UTC')",
     "version": "UInt64",
 }
+
+# The driver looks for these libraries at its first insert, and would load 70 MiB of what nothing here uses wherever they happen to be installed.
+for _library in ("np", "pd", "pd_time_test", "arrow", "pl"):
+    vars(options).setdefault(_library, None)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
