@@ -371,11 +371,17 @@ class StageRunner:
     def _gate(self, dependency: str) -> Gate:
         return self._around.gates[dependency]
 
+    def _measure_hop(self, delivery: Delivery) -> None:
+        ended_at: datetime | None = getattr(delivery.event, "ended_at", None)
+        if ended_at is not None:
+            metrics.HOP_SECONDS.labels(self.stage.name).observe((self._around.now() - ended_at).total_seconds())
+
     def _count(self, concluded: Sequence[tuple[Delivery, Outcome]]) -> None:
         for name in self.stage.needs:
             self._gate(name).succeeded()
-        for _delivery, outcome in concluded:
+        for delivery, outcome in concluded:
             if isinstance(outcome, Ok):
+                self._measure_hop(delivery)
                 metrics.RECORDS.labels(self.stage.name, "ok").inc()
             elif isinstance(outcome, Drop):
                 metrics.RECORDS.labels(self.stage.name, outcome.reason).inc()

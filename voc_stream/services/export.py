@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -14,7 +13,6 @@ from voc_stream.clients.object_store import ObjectStore
 from voc_stream.errors import RejectedError
 from voc_stream.events.base import encode
 from voc_stream.events.calls import ScoringResult, Transcript
-from voc_stream.runtime import metrics
 from voc_stream.runtime.stage import Delivery
 from voc_stream.stages.export import export, read_transcript, wants_transcript
 from voc_stream.stages.outcome import Outcome
@@ -39,9 +37,6 @@ class Exporter:
         transcripts = await asyncio.gather(*(self._transcript(delivery.event) for delivery in deliveries))
         results = [delivery.event for delivery in deliveries]
         await self._warehouse.insert_scores(results, _token(results))
-        now = datetime.now(UTC)
-        for delivery in deliveries:
-            metrics.HOP_SECONDS.labels("export").observe((now - delivery.event.ended_at).total_seconds())
         return [export(d.event, transcript, d.facts, self._topic) for d, transcript in zip(deliveries, transcripts, strict=True)]
 
     async def _transcript(self, result: ScoringResult) -> Transcript | None:

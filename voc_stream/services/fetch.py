@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from voc_stream.clients.call_store import CallStore
@@ -35,7 +36,15 @@ class Fetcher:
     S3, PostgreSQL and Kafka take nothing from the recorder's concurrency.
     """
 
-    def __init__(self, *, store: CallStore, recordings: Copies, settings: Settings, topic: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: CallStore,
+        recordings: Copies,
+        settings: Settings,
+        topic: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._store = store
         self._recordings = recordings
         self._recorder_id = settings.avaya_recorder_id
@@ -45,6 +54,7 @@ class Fetcher:
             retry=timedelta(seconds=settings.avaya_missing_retry_seconds), give_up=timedelta(seconds=settings.avaya_missing_after)
         )
         self._topic = topic
+        self._now = now
 
     async def fetch(self, call: EnrichedCall, facts: Facts) -> Outcome:
         """Return what the recording's copying came to.
@@ -60,10 +70,10 @@ class Fetcher:
         except NotThereYetError:
             return download.absent(call, await self._store.first_missing_at(call.call_id), facts, self._patience)
         metrics.DOWNLOADED_BYTES.inc(copied.size)
-        outcome = download.accept(call, copied, facts, self._topic)
+        now = self._now()
+        outcome = download.accept(call, copied, replace(facts, now=now), self._topic)
         if isinstance(outcome, Ok):
-            metrics.INGEST_DELAY.observe((facts.now - call.started_at).total_seconds())
-            metrics.HOP_SECONDS.labels(download.STAGE).observe((facts.now - call.ended_at).total_seconds())
+            metrics.INGEST_DELAY.observe((now - call.started_at).total_seconds())
         return outcome
 
     async def _copy(self, call: EnrichedCall) -> Copied:

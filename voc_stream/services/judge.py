@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,12 +30,22 @@ LARGEST_SHORT_CALL = 4 << 20
 class Judge:
     """Scores a recording, once per model version, and puts the transcript into S3."""
 
-    def __init__(self, *, store: CallStore, objects: ObjectStore, scoring: ScoringClient, settings: Settings, topic: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: CallStore,
+        objects: ObjectStore,
+        scoring: ScoringClient,
+        settings: Settings,
+        topic: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._store = store
         self._objects = objects
         self._scoring = scoring
         self._policy = RetryPolicy(attempts=settings.scoring_attempts, jitter=0.5)
         self._topic = topic
+        self._now = now
         self._short = ShortCalls(scoring, settings.scoring_batch_size)
         self._short_below = settings.scoring_batch_below_seconds
 
@@ -53,7 +64,7 @@ class Judge:
         reply = await self._ask(request, audio)
         latency_ms = int((time.monotonic() - began) * 1000)
         key = await self._keep_transcript(audio, reply)
-        outcome = score.accept(audio, _verdict(reply, latency_ms, key), replace(facts, now=datetime.now(UTC)), self._topic)
+        outcome = score.accept(audio, _verdict(reply, latency_ms, key), replace(facts, now=self._now()), self._topic)
         if isinstance(outcome, Ok):
             self._measure(audio, reply, latency_ms)
         return outcome
@@ -77,10 +88,8 @@ class Judge:
         return key
 
     def _measure(self, audio: AudioReady, reply: ScoreReply, latency_ms: int) -> None:
-        now = datetime.now(UTC)
         metrics.SCORING_LATENCY.observe(latency_ms)
-        metrics.SCORING_TOTAL.observe((now - audio.started_at).total_seconds())
-        metrics.HOP_SECONDS.labels(score.STAGE).observe((now - audio.ended_at).total_seconds())
+        metrics.SCORING_TOTAL.observe((self._now() - audio.started_at).total_seconds())
         metrics.SCORED.labels(reply.outcome, reply.reason or "").inc()
 
 

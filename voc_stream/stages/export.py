@@ -23,7 +23,12 @@ def call_event(result: ScoringResult, transcript: Transcript) -> CallEvent:
         event_id=derived_id(result.tenant_id, result.call_id),
         tenant_id=result.tenant_id,
         timestamp=result.ended_at,
-        metadata={"transcript_key": result.transcript_key, "asr_model": result.asr_model, "transcript_cut": cut},
+        metadata={
+            "transcript_key": result.transcript_key,
+            "asr_model": result.asr_model,
+            "transcript_cut": cut,
+            "switch_call_id": result.switch_call_id,
+        },
         call_id=result.call_id,
         agent_id=result.agent_id,
         duration=result.duration,

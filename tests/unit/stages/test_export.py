@@ -33,7 +33,8 @@ def test_a_scored_call_becomes_a_call_event_with_its_turns() -> None:
     assert (event.tenant_id, event.call_id, event.agent_id, event.timestamp) == ("acme", result.call_id, "agent1234", result.ended_at)
     assert event.turns == SAID.turns
     assert event.transcript == "Hello, how can I help? My bill."
-    assert event.metadata == {"transcript_key": result.transcript_key, "asr_model": "none", "transcript_cut": False}
+    kept = {"transcript_key": result.transcript_key, "asr_model": "none", "switch_call_id": result.switch_call_id}
+    assert event.metadata == kept | {"transcript_cut": False}
 
 
 def test_the_event_says_its_type_on_the_wire() -> None:
