@@ -8,6 +8,8 @@ STACK := $(BIN)/python -m voc_stream.devstack
 ONCE ?=
 CALLS ?=
 AUDIO ?=
+# make bench-calls: only these parts
+PARTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-runtime chaos-calls lock clean
@@ -55,12 +57,12 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: bench-runtime bench-calls ## Run every benchmark
+bench: bench-calls ## Run every benchmark
 
-bench-calls: setup ## Measure the calls pipeline: memory, downloads, scoring, end to end
-	@$(BIN)/python -m benchmarks.calls
+bench-calls: setup ## Measure the calls pipeline (PARTS="runtime memory downloads scoring arrivals")
+	@$(BIN)/python -m benchmarks.calls $(PARTS)
 
-bench-runtime: setup ## Measure the runtime alone: records a second through an agent that counts
+bench-runtime: setup ## Measure the runtime alone, on the running stack: records a second through an agent that counts
 	@$(BIN)/python -m benchmarks.runtime
 
 chaos-calls: setup ## Kill the worker ten times while 200 calls pass, then count

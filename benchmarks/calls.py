@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import click
 
-from benchmarks import arrivals, downloads, memory, scoring
+from benchmarks import arrivals, counting, downloads, memory, scoring
 from benchmarks.field import end_on_sigterm
 from benchmarks.report import CONSOLE, Report, line_of
 from voc_stream.devstack.errors import StackError
 
 PARTS: dict[str, Callable[[], Report]] = {
+    "runtime": counting.measure,
     "memory": memory.measure,
     "downloads": downloads.measure,
     "scoring": scoring.measure,

@@ -46,8 +46,8 @@ class Field:
 
     def __init__(self, *, parts: Sequence[str] = SERVERS, env: Mapping[str, str] | None = None) -> None:
         FOLDER.mkdir(mode=0o755, exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(dir=FOLDER))
-        self._stack = Stack(self._folder, parts=parts, any_ports=True, recorder_args=["--calls", "0"], env=env)
+        self.folder = Path(tempfile.mkdtemp(dir=FOLDER))
+        self._stack = Stack(self.folder, parts=parts, any_ports=True, recorder_args=["--calls", "0"], env=env)
 
     def __enter__(self) -> Self:
         began = time.monotonic()
@@ -83,7 +83,7 @@ class Field:
             name: of its state folder; the same name goes on with the same tables.
             ready: wait until it works.
         """
-        worker = WorkerProcess(self._folder, self._folder / "state" / name, self._folder / "logs" / f"{name}.log", settings)
+        worker = WorkerProcess(self.folder, self.folder / "state" / name, self.folder / "logs" / f"{name}.log", settings)
         worker.start()
         try:
             if ready:
@@ -156,7 +156,7 @@ class Field:
         with suppress(StackError, OSError):
             self._stack.kill("s3")
         self._stack.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
             FOLDER.rmdir()
 
