@@ -74,12 +74,13 @@ class Simulator:
         account = f"{endpoints['AVAYA_USERNAME']}:{endpoints['AVAYA_PASSWORD']}"
         self._authorization = "Basic " + b64encode(account.encode()).decode()
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """GET, or POST where there is a body; None for an answer without one."""
+    def ask(self, path: str, body: dict[str, Any] | None = None, *, method: str | None = None) -> Any:
+        """GET, or POST where there is a body, or another method; None for an answer without a body."""
         request = urllib.request.Request(  # noqa: S310 - the stack's own address
             f"{self._base}/control/{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": self._authorization, "Content-Type": "application/json"},
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             text = answer.read()
