@@ -53,6 +53,7 @@ class Gate:
         self._opened = asyncio.Event()
         self._opened.set()
         self._probing: asyncio.Task[None] | None = None
+        self._stopped = False
         self._last_success = float("-inf")
         self._unavailable_since: dict[str, float] = {}
         metrics.DEPENDENCY_UP.labels(dependency).set(1)
@@ -94,12 +95,15 @@ class Gate:
         if self._probing is not None:
             return
         self._opened.clear()
+        if self._stopped:
+            return
         metrics.DEPENDENCY_UP.labels(self.dependency).set(0)
         logger.warning("a dependency is not well: its stages pause", dependency=self.dependency, reason=error.reason)
         self._probing = asyncio.get_running_loop().create_task(self._probe_until_well(error.retry_after), name=f"probe {self.dependency}")
 
     async def stop(self) -> None:
-        """Stop probing."""
+        """Stop probing for good: what still fails while the worker ends closes the gate and asks nobody."""
+        self._stopped = True
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)

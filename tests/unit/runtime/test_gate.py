@@ -159,3 +159,11 @@ async def test_stopping_ends_the_probing(scene: Scene) -> None:
     await scene.gate.stop()
 
     assert scene.dependency.probes == 0
+
+
+async def test_what_fails_after_the_stop_asks_nobody(scene: Scene) -> None:
+    await scene.gate.stop()
+    scene.gate.close(DOWN)
+
+    assert not scene.gate.is_open
+    assert not scene.pauses.entered.is_set()
