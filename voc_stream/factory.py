@@ -76,6 +76,7 @@ def _kit(app: App, settings: Settings) -> Kit:
         "recorder": recorder.probe,
         "scorer": scoring.probe,
         "clickhouse": warehouse.probe,
+        "vault": vault.probe,
     }
     gates = {name: Gate(name, probe) for name, probe in probes.items()}
     return Kit(

@@ -20,8 +20,9 @@ from voc_stream.clients.scoring import ScoringClient
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
+from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.schema import PassThrough
-from voc_stream.runtime.stage import Stage, StageRunner, Surroundings
+from voc_stream.runtime.stage import Stage, Surroundings
 from voc_stream.security.vault import Vault
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings

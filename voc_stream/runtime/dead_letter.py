@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import traceback
 from typing import Any
 
 from voc_stream.runtime.publisher import Outgoing
@@ -11,6 +12,7 @@ from voc_stream.stages.outcome import DeadLetter, Facts
 
 PREFIX = "voc-dlq-"
 LONGEST_REASON = 2000
+DEEPEST_STACK = 12
 
 
 def dead_letter_topic(topic: str) -> str:
@@ -38,9 +40,16 @@ def dead_letter_record(record: Any, facts: Facts, stage: str, letter: DeadLetter
         "first-failure": (facts.failing_since or facts.now).isoformat(),
         "last-failure": facts.now.isoformat(),
         "fingerprint": fingerprint(stage, letter),
+        "stack": letter.stack,
     }
     headers = (*record.headers, *((f"{PREFIX}{name}", value.encode()) for name, value in added.items()))
     return Outgoing(dead_letter_topic(facts.topic), record.key, record.value, headers, record.partition)
+
+
+def frames(error: BaseException) -> str:
+    """Return where an error came from, outermost first: module, function and line of each frame, and none of their values."""
+    places = [(frame.f_globals.get("__name__", "?"), frame.f_code.co_name, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    return " > ".join(f"{module}.{function}:{line}" for module, function, line in places[-DEEPEST_STACK:])
 
 
 def fingerprint(stage: str, letter: DeadLetter) -> str:

@@ -56,6 +56,16 @@ class Vault:
         self._ciphers = {key_id: AESGCM(_derive(key, b"seal")) for key_id, key in keys.items()}
         self._reference_key = _derive(next(iter(keys.values())), b"reference") if keys else None
         self.current_key_id = current_key_id
+        self._missed: str | None = None
+
+    async def probe(self) -> None:
+        """Raise what was missing: keys are read at the start, so it takes a restart with the key to go on.
+
+        Raises:
+            NoKeyError: a key that something needed is not among ours.
+        """
+        if self._missed is not None:
+            raise NoKeyError(self._missed)
 
     def seal(self, plaintext: str, *, bound_to: tuple[str, ...]) -> str:
         """Encrypt a text; it can only be opened with the same `bound_to`.
@@ -105,8 +115,8 @@ class Vault:
         if not self._ciphers:
             raise NoKeyError(_NO_KEYS)
         if key_id not in self._ciphers:
-            reason = f"PII_KEYS has no key {key_id!r}"
-            raise NoKeyError(reason)
+            self._missed = f"PII_KEYS has no key {key_id!r}"
+            raise NoKeyError(self._missed)
         return self._ciphers[key_id]
 
 

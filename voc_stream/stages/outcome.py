@@ -59,12 +59,14 @@ class DeadLetter:
     """The record cannot pass. `reason` is one sentence for a person, without payload; `change` is what PostgreSQL is told.
 
     `dependency` is set where attempts ran out on one: if that turns out to be down, the record is not to blame and is tried again.
+    `stack` names places in the code (module, function, line) and no values.
     """
 
     error_type: str
     reason: str
     change: Change | None = None
     dependency: str | None = None
+    stack: str = ""
 
 
 Outcome: TypeAlias = Ok | Drop | Retry | DeadLetter

@@ -22,8 +22,9 @@ from voc_stream.events.calls import ModelVersionUpdated
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
+from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.schema import PassThrough
-from voc_stream.runtime.stage import Delivery, Stage, StageRunner, Surroundings
+from voc_stream.runtime.stage import Delivery, Stage, Surroundings
 from voc_stream.settings import Settings
 from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Publication

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.runtime.world import BEGAN, TOPIC, record
-from voc_stream.runtime.dead_letter import LONGEST_REASON, dead_letter_record, dead_letter_topic, fingerprint
+from voc_stream.runtime.dead_letter import LONGEST_REASON, dead_letter_record, dead_letter_topic, fingerprint, frames
 from voc_stream.stages.outcome import DeadLetter, Facts
 
 FACTS = Facts(now=BEGAN, topic=TOPIC, partition=3, offset=17, attempt=5)
@@ -40,7 +40,24 @@ def test_the_headers_say_what_went_wrong_where_and_when() -> None:
         "voc-dlq-first-failure": b"2026-11-22T06:01:00+00:00",
         "voc-dlq-last-failure": b"2026-11-22T06:02:00+00:00",
         "voc-dlq-fingerprint": fingerprint("score", LETTER).encode(),
+        "voc-dlq-stack": b"",
     }
+
+
+def test_the_stack_names_places_and_no_values() -> None:
+    secret = "4111 1111 1111 1111"
+
+    def refuse(card: str) -> None:
+        raise ValueError(card)
+
+    try:
+        refuse(secret)
+    except ValueError as error:
+        stack = frames(error)
+
+    assert "refuse" in stack
+    assert "test_dead_letter" in stack
+    assert secret not in stack
 
 
 def test_a_failure_at_the_first_attempt_is_the_first_and_the_last() -> None:

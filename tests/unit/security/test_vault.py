@@ -122,3 +122,13 @@ def test_a_pseudonym_differs_by_value_tenant_and_key(vault: Vault) -> None:
 
 def test_nobody_has_no_pseudonym_and_needs_no_key() -> None:
     assert not Vault({}, "").reference("", "acme")
+
+
+async def test_a_key_that_was_missed_keeps_the_vault_unwell_until_a_restart() -> None:
+    old, new = Vault({"old": b"o" * 32}, "old"), Vault({"new": b"n" * 32}, "new")
+    sealed = old.seal("secret", bound_to=("row",))
+    await new.probe()
+    with pytest.raises(NoKeyError):
+        new.open(sealed, bound_to=("row",))
+    with pytest.raises(NoKeyError, match="'old'"):
+        await new.probe()

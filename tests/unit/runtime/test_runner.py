@@ -625,7 +625,7 @@ async def test_work_that_ends_after_revocation_resolves_nothing(make_world: Make
 async def test_work_that_ignores_its_cancellation_does_not_hold_up_the_rebalance_for_ever(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voc_stream.runtime.stage.ABANDON_SECONDS", 0.01)
+    monkeypatch.setattr("voc_stream.runtime.runner.ABANDON_SECONDS", 0.01)
     go = asyncio.Event()
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:

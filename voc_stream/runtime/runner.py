@@ -1,0 +1,327 @@
+"""Runs a stage over record batches: decode, work, store, publish, resolve; retries in place; nothing is acknowledged early (ADR 0002).
+
+Per record the order is: the stage's work; PostgreSQL holds the change; the outputs (or the dead letter) are acknowledged; the
+record is resolved. An outage of a dependency closes its gate and the record waits; the unknown error ends the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
+from voc_stream.events.base import MalformedError, encode
+from voc_stream.logs import get_logger
+from voc_stream.runtime import metrics
+from voc_stream.runtime.dead_letter import dead_letter_record, frames
+from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.ledger import RecordBatch
+from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.stage import Delivery, Stage, Surroundings
+from voc_stream.stages.changes import Change
+from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
+
+logger = get_logger(__name__)
+
+# How long cancelled work may take to clean up (abort an upload, close a connection) before a stop or a rebalance goes on without it.
+ABANDON_SECONDS = 5.0
+
+
+class StageRunner:
+    """Takes a stage's batches and works on them, fairly over partitions, within the stage's bounds."""
+
+    def __init__(self, stage: Stage, around: Surroundings) -> None:
+        self.stage = stage
+        self._around = around
+        self._waiting: OrderedDict[tuple[str, int], deque[tuple[RecordBatch, int]]] = OrderedDict()
+        self._running: dict[asyncio.Task[None], _Chunk] = {}
+        self._pausing: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+        self._crashing: asyncio.Task[None] | None = None
+        self.last_progress = time.monotonic()
+        metrics.CONCURRENCY_LIMIT.labels(stage.name).set(stage.in_flight)
+
+    async def run(self, events: AsyncIterator[Any]) -> None:
+        """Take batches as they come; `events` are Faust events whose values are record batches, not acknowledged by Faust."""
+        async for event in events:
+            self.accept(event.value)
+
+    def accept(self, batch: RecordBatch) -> None:
+        """Queue a batch; the partition's ledger bounds how many there can be."""
+        if not batch.live or self._crashing is not None:
+            return
+        self._stopping = False
+        self._waiting.setdefault((batch.topic, batch.partition), deque()).append((batch, 0))
+        self._pump()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any record is waiting or being worked on."""
+        return bool(self._running) or any(batch.live for queue in self._waiting.values() for batch, _ in queue)
+
+    def waiting_records(self) -> int:
+        """Return how many records are fetched for this stage and not resolved."""
+        waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
+        return waiting + sum(chunk.records for chunk in self._running.values())
+
+    async def quiesce(self, grace: float) -> None:
+        """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked; what only waits (a closed gate, a retry) at once."""
+        self._stopping = True
+        self._waiting.clear()
+        running = list(self._running)
+        if not running:
+            return
+        for task in tuple(self._pausing):
+            task.cancel()
+        _done, late = await asyncio.wait(running, timeout=grace)
+        for task in late:
+            task.cancel()
+        if late:
+            logger.info("work abandoned un-acked: it will be delivered again", stage=self.stage.name, chunks=len(late))
+            await asyncio.wait(late, timeout=ABANDON_SECONDS)
+
+    def _pump(self) -> None:
+        while not self._stopping and (taken := self._next_chunk()) is not None:
+            batch, start, stop = taken
+            task = asyncio.get_running_loop().create_task(self._work_off(batch, start, stop), name=f"{self.stage.name} {batch.topic}")
+            self._running[task] = _Chunk((batch.topic, batch.partition), stop - start)
+            task.add_done_callback(self._finished)
+        metrics.IN_FLIGHT.labels(self.stage.name).set(sum(chunk.records for chunk in self._running.values()))
+
+    def _next_chunk(self) -> tuple[RecordBatch, int, int] | None:
+        """Take from the partitions in turn; one partition never holds more than three quarters of the places."""
+        slots = max(1, self.stage.in_flight // self.stage.chunk)
+        if len(self._running) >= slots:
+            return None
+        share = max(1, slots * 3 // 4)
+        for key in list(self._waiting):
+            queue = self._waiting[key]
+            while queue and not queue[0][0].live:
+                queue.popleft()
+            if not queue:
+                del self._waiting[key]
+                continue
+            if sum(1 for chunk in self._running.values() if chunk.partition == key) >= share:
+                continue
+            batch, start = queue.popleft()
+            stop = min(start + self.stage.chunk, len(batch))
+            if stop < len(batch):
+                queue.appendleft((batch, stop))
+            self._waiting.move_to_end(key)
+            return batch, start, stop
+        return None
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            logger.error("a stage met an error it does not know: the worker ends", stage=self.stage.name, exc_info=error)
+            self._stopping = True
+            self._crashing = asyncio.get_running_loop().create_task(self._crash(error))
+            return
+        self._pump()
+
+    async def _crash(self, error: BaseException) -> None:
+        await self._around.crash(error)
+
+    async def _pause(self, waiting: Awaitable[None]) -> None:
+        """Wait for a gate or a further attempt. A stop does not wait for what only waits: the work is abandoned here."""
+        task = asyncio.current_task()
+        if task is None:
+            msg = "a pause is only waited for inside a task"
+            raise RuntimeError(msg)
+        if self._stopping:
+            task.cancel()
+        self._pausing.add(task)
+        try:
+            await waiting
+        finally:
+            self._pausing.discard(task)
+
+    async def _work_off(self, batch: RecordBatch, start: int, stop: int) -> None:
+        began = time.monotonic()
+        deliveries: list[Delivery] = []
+        malformed: list[tuple[Delivery, Outcome]] = []
+        for record in batch.records[start:stop]:
+            facts = Facts(now=self._around.now(), topic=batch.topic, partition=batch.partition, offset=record.offset)
+            try:
+                deliveries.append(Delivery(self.stage.decode(record.value), facts, record))
+            except MalformedError as error:
+                malformed.append((Delivery(None, facts, record), DeadLetter("malformed", str(error), stack=frames(error))))
+        await self._give_up(malformed)
+        if deliveries:
+            await self._conclude(deliveries)
+        for index in range(start, stop):
+            batch.resolve(index)
+        self.last_progress = time.monotonic()
+        metrics.STAGE_SECONDS.labels(self.stage.name).observe(self.last_progress - began)
+
+    async def _conclude(self, deliveries: Sequence[Delivery]) -> None:
+        """Work until each delivery has an effect: passed, dropped or dead-lettered."""
+        attempt = 1
+        failing_since: datetime | None = None
+        while True:
+            await self._gates_open()
+            now = self._around.now()
+            deliveries = [
+                replace(delivery, facts=replace(delivery.facts, attempt=attempt, now=now, failing_since=failing_since)) for delivery in deliveries
+            ]
+            try:
+                outcomes = await self.stage.work(deliveries)
+                retry = await self._settle(list(zip(deliveries, outcomes, strict=True)))
+            except (OutageError, ThrottledError) as error:
+                await self._outlast(error)
+                continue
+            except (TransientError, RejectedError) as error:
+                if len(deliveries) > 1:
+                    await self._one_by_one(deliveries, error)
+                    return
+                retry = await self._failed(deliveries[0], error)
+            if retry is None:
+                return
+            metrics.RETRIES.labels(self.stage.name).inc()
+            await self._pause(self._around.sleep(retry.delay))
+            attempt = 1 if retry is _ANEW else attempt + 1
+            failing_since = failing_since or now
+
+    async def _one_by_one(self, deliveries: Sequence[Delivery], error: OutsideError) -> None:
+        logger.info("a chunk failed as a whole: its records are tried one by one", stage=self.stage.name, records=len(deliveries), error=str(error))
+        for delivery in deliveries:
+            await self._conclude([delivery])
+
+    async def _settle(self, concluded: Sequence[tuple[Delivery, Outcome]]) -> Retry | None:
+        """Make the outcomes true; what must be tried again is returned (a chunk of one only)."""
+        changes: list[Change] = []
+        outgoing: list[Outgoing] = []
+        given_up: list[tuple[Delivery, Outcome]] = []
+        for delivery, outcome in concluded:
+            match outcome:
+                case Ok(change=change, out=out):
+                    changes += [change] if change is not None else []
+                    outgoing += [Outgoing(item.topic, item.key.encode(), encode(item.value)) for item in out]
+                case Drop():
+                    pass
+                case DeadLetter():
+                    given_up.append((delivery, outcome))
+                case Retry():
+                    if len(concluded) == 1:
+                        return outcome
+                    raise TransientError(self.stage.name, outcome.reason)
+        if changes:
+            await self._around.store.apply(changes)
+        await self._around.publisher.publish(outgoing)
+        await self._give_up(given_up)
+        self._count(concluded)
+        return None
+
+    async def _failed(self, delivery: Delivery, error: OutsideError) -> Retry | None:
+        """Ask the stage what a failed attempt leads to; an outage in disguise closes the gate instead of killing the record."""
+        gate = self._around.gates.get(error.dependency)
+        if gate is not None and isinstance(error, UnavailableError):
+            gate.unavailable(delivery.name)
+        verdict = self.stage.failed(delivery.event, error, delivery.facts, self._around.chance())
+        if isinstance(verdict, Retry):
+            logger.info("an attempt failed", stage=self.stage.name, **_fields(delivery), attempt=delivery.facts.attempt, reason=verdict.reason)
+            return verdict
+        if verdict.dependency is not None and gate is not None:
+            down = await gate.is_down()
+            if down is not None or gate.serves_nobody(delivery.name):
+                await self._outlast(down or error)
+                return _ANEW
+        await self._give_up([(delivery, replace(verdict, stack=frames(error)))])
+        return None
+
+    async def _give_up(self, given_up: Sequence[tuple[Delivery, Outcome]]) -> None:
+        """Write dead letters, wait for their acknowledgement, then tell PostgreSQL; waits through outages, never skips."""
+        for delivery, outcome in given_up:
+            if not isinstance(outcome, DeadLetter):
+                continue
+            record = dead_letter_record(delivery.record, delivery.facts, self.stage.name, outcome)
+            await self._through_outages(partial(self._write_letter, record))
+            change = outcome.change
+            if change is not None:
+                try:
+                    await self._through_outages(partial(self._around.store.apply, [change]))
+                except RejectedError as error:
+                    logger.warning("the database refuses a dead letter's status", stage=self.stage.name, reason=str(error))
+            metrics.DEAD_LETTERS.labels(self.stage.name, outcome.error_type).inc()
+            metrics.RECORDS.labels(self.stage.name, "dead_letter").inc()
+            logger.warning("dead letter", stage=self.stage.name, **_fields(delivery), error_type=outcome.error_type, reason=outcome.reason)
+
+    async def _write_letter(self, letter: Outgoing) -> None:
+        try:
+            await self._around.publisher.publish([letter])
+        except RejectedError as error:
+            # There is no dead letter of a dead letter: the record waits until its topic takes it.
+            raise OutageError(error.dependency, f"{letter.topic} refuses a dead letter: {error.reason}") from error
+
+    async def _through_outages(self, act: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await act()
+            except (OutageError, ThrottledError, TransientError) as error:
+                await self._outlast(error)
+            else:
+                return
+
+    async def _outlast(self, error: OutsideError) -> None:
+        """Close the gate of what failed and wait until it opens, whether or not the stage names it among its needs."""
+        gate = self._around.gates.get(error.dependency)
+        if gate is None:
+            raise error
+        gate.close(error)
+        await self._pause(gate.passed())
+
+    async def _gates_open(self) -> None:
+        while closed := [gate for name in (*self.stage.needs, "kafka") if not (gate := self._gate(name)).is_open]:
+            await self._pause(closed[0].passed())
+
+    def _gate(self, dependency: str) -> Gate:
+        return self._around.gates[dependency]
+
+    def _measure_hop(self, delivery: Delivery) -> None:
+        ended_at: datetime | None = getattr(delivery.event, "ended_at", None)
+        if ended_at is not None:
+            metrics.HOP_SECONDS.labels(self.stage.name).observe((self._around.now() - ended_at).total_seconds())
+
+    def _count(self, concluded: Sequence[tuple[Delivery, Outcome]]) -> None:
+        for name in self.stage.needs:
+            self._gate(name).succeeded()
+        for delivery, outcome in concluded:
+            if isinstance(outcome, Ok):
+                self._measure_hop(delivery)
+                metrics.RECORDS.labels(self.stage.name, "ok").inc()
+            elif isinstance(outcome, Drop):
+                metrics.RECORDS.labels(self.stage.name, outcome.reason).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Records of one partition that are worked on together."""
+
+    partition: tuple[str, int]
+    records: int
+
+
+# After an outage the attempts are counted anew: what failed during it is not held against the record.
+_ANEW = Retry(reason="the dependency was down", delay=0.0)
+
+
+def _fields(delivery: Delivery) -> dict[str, object]:
+    """Return the log fields that name a record."""
+    event = delivery.event
+    return {
+        "call_id": getattr(event, "call_id", None),
+        "tenant_id": getattr(event, "tenant_id", None),
+        "topic": delivery.facts.topic,
+        "partition": delivery.facts.partition,
+        "offset": delivery.facts.offset,
+    }
