@@ -27,6 +27,8 @@ _SETTINGS = {"AVAYA_POLL_SECONDS": "2", "AVAYA_GUARD_SECONDS": "1", "AVAYA_SWEEP
 # 31 s each, scored by tiny.en with their transcripts: 200 of them are 100 minutes of speech, some four minutes of work.
 _DIALOGUE = "praise_short"
 _SECONDS_APART = 1.0
+# Slow enough that some downloads are always under way.
+_REPLAY_SECONDS = 3.0
 # So many of the kills hit a worker that has just been started: it joins the group, or reads its tables.
 _SHARE_AT_START = 0.3
 _START_SECONDS = 15.0
@@ -59,6 +61,7 @@ def main(calls: int, kills: int, seed: int | None) -> None:
     say(f"chaos-calls: {calls} calls, {kills} kills, seed {seed}")
     with Field(parts=PARTS) as place:
         made = place.new_calls(kind="stereo", dialogue=_DIALOGUE, count=calls, hang_up=5, every_seconds=_SECONDS_APART)
+        place.simulator.ask("faults", {"kind": "latency", "command": "replay", "seconds": _REPLAY_SECONDS})
         _suffer(place, made, kills, random.Random(seed))  # noqa: S311
         count = asyncio.run(_count(place, made))
     for problem in count.problems:
