@@ -27,7 +27,7 @@ def sealed_card(vault: Vault, call_id: str = ID) -> str:
 async def somebody_waits_for_a_lock(db: Database) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with db.connection() as connection:
-        while not await connection.fetchval(waiting):  # noqa: ASYNC110  # the event is in the server
+        while not await connection.fetchval(waiting):  # the event is in the server
             await asyncio.sleep(0.01)
 
 
