@@ -18,6 +18,8 @@ from voc_stream.settings import Settings, load_settings
 ROOT = Path(__file__).parent.parent
 _NEEDS_STACK = tuple(ROOT / "tests" / folder for folder in ("integration", "chaos"))
 _OWN_STACKS = ROOT / ".stack-test"
+# Hearing words takes a processor seconds a call; tests that are about words run a scoring service of their own.
+_WITHOUT_WORDS = {"SCORER_ASR": "off"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,7 +48,7 @@ def stack() -> Iterator[Stack]:
         return
     _remove_what_killed_sessions_left()
     _OWN_STACKS.mkdir(exist_ok=True)
-    own = Stack(Path(tempfile.mkdtemp(prefix="run-", dir=_OWN_STACKS)), any_ports=True, recorder_args=("--calls", "0"))
+    own = Stack(Path(tempfile.mkdtemp(prefix="run-", dir=_OWN_STACKS)), any_ports=True, recorder_args=("--calls", "0"), env=_WITHOUT_WORDS)
     try:
         with own:
             yield own

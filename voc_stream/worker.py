@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import warnings
 from pathlib import Path
 from typing import Any
 
 import faust
+from faust.exceptions import AlreadyConfiguredWarning
 
 from voc_stream.logs import get_logger
 from voc_stream.settings import SettingsError
@@ -31,9 +33,19 @@ class Worker(faust.Worker):
             port = free_port(app.conf.web_host, app.conf.web_port) if settings.app_env == "dev" else app.conf.web_port
         except SettingsError as error:
             raise SystemExit(f"voc-stream: {error}") from None
+        self._ports = (app.conf.web_port, port)
         if port != app.conf.web_port:
-            app.conf.web_port = port
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AlreadyConfiguredWarning)  # the line above read it
+                app.conf.web_port = port
         super().__init__(app, *args, **kwargs)
+
+    async def on_first_start(self) -> None:
+        """Start as Faust does; what there is to say waits until the logs are configured."""
+        await super().on_first_start()
+        taken, used = self._ports
+        if used != taken:
+            logger.warning("HTTP_PORT is taken: the next free one is used", taken=taken, used=used)
 
 
 def claim_folder(state_dir: Path) -> tuple[int, Path]:
@@ -59,7 +71,7 @@ def claim_folder(state_dir: Path) -> tuple[int, Path]:
 
 
 def free_port(host: str, wanted: int) -> int:
-    """Return the wanted port, or the next free one, said aloud.
+    """Return the wanted port, or the next free one.
 
     Raises:
         SettingsError: none of the next hundred is free.
@@ -71,7 +83,5 @@ def free_port(host: str, wanted: int) -> int:
                 probe.bind((host, port))
             except OSError:
                 continue
-        if port != wanted:
-            logger.warning("HTTP_PORT is taken: the next free one is used", taken=wanted, used=port)
         return port
     raise SettingsError(f"HTTP_PORT: no free port from {wanted} on")

@@ -43,6 +43,7 @@ PACE = {
     "LOG_FORMAT": "json",
 }
 PATIENCE_SECONDS = 120.0
+SETTLING_SECONDS = 10.0
 LOOK_SECONDS = 0.1
 
 Letters = dict[str, list[Any]]
@@ -177,10 +178,21 @@ class Pipeline:
         return rows
 
     async def assert_consistent(self, call_ids: Collection[str]) -> None:
-        """Assert that every place agrees on the calls: one object, one result, one row each, no call pending."""
-        findings = await self.audit.examine(call_ids, words=False)
-        assert findings.problems == []
-        assert findings.states["PENDING"] == 0
+        """Assert that every place agrees on the calls: one object, one result, one row each, no call pending.
+
+        What is published last may be a moment behind; what is there twice stays.
+        """
+        problems: list[str] = []
+
+        async def agreed() -> bool:
+            findings = await self.audit.examine(call_ids, words=False)
+            problems[:] = findings.problems
+            return not problems and not findings.states["PENDING"]
+
+        try:
+            await self.until("every place agrees", agreed, patience=SETTLING_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{problems}") from None
 
     # PostgreSQL
 

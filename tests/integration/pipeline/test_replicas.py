@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -85,7 +86,7 @@ def _own_port(worker: WorkerProcess) -> int | None:
     """Return the port that a worker says it took in place of the one that was taken."""
     for line in worker.log.read_text().splitlines():
         if "HTTP_PORT is taken" in line:
-            return int(line.partition('"used": ')[2].partition("}")[0].partition(",")[0])
+            return int(json.loads(line)["used"])
     return None
 
 

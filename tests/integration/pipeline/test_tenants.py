@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,12 +34,12 @@ async def test_calls_without_a_tenant_are_driven_again_once_the_file_maps_them(p
     await pipeline.until_settled([known, *lost])
     assert await _tenants(pipeline, [known, *lost]) == {known: "acme", **dict.fromkeys(lost, "unassigned")}
 
-    tenants_file.write_text("[services\n")  # a slip of the pen does not unmap anybody
+    await asyncio.to_thread(tenants_file.write_text, "[services\n")  # a slip of the pen does not unmap anybody
     (meanwhile,) = await pipeline.spoken(1, service="acme-support")
     await pipeline.until_settled([meanwhile])
     assert await _tenants(pipeline, [meanwhile]) == {meanwhile: "acme"}
 
-    tenants_file.write_text('[services]\n"acme-*" = "acme"\n"initech-*" = "initech"\n')
+    await asyncio.to_thread(tenants_file.write_text, '[services]\n"acme-*" = "acme"\n"initech-*" = "initech"\n')
 
     async def found() -> bool:
         return await _in_clickhouse(pipeline, lost) == dict.fromkeys(lost, "initech")
