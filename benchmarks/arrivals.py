@@ -69,7 +69,7 @@ def measure(calls: int = CALLS, long_calls: int = LONG_CALLS) -> Report:
     """
     # A scoring job a core: 20 calls of 90 s a minute are 30 s of recording a second, more than one core hears.
     with Field(parts=PARTS, env={"SCORER_JOBS": str(os.cpu_count())}) as field, field.worker({}) as worker:
-        with CpuLog({"worker": worker.pid, **field.pids}) as log:
+        with CpuLog({"worker": worker.pid, **field.pids}, every=5) as log:
             began = time.time()
             usual = _arrive(field, calls)
             used = log.between(began, time.time())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ _WORDS = {
 
 
 MACHINE = "machine"
+_LOOK_FOR_CHILDREN_SECONDS = 5.0
 
 
 def parts_of(supervisor: int) -> dict[str, int]:
@@ -55,14 +57,15 @@ def peak_mib(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its children so far."""
+    """Return the CPU time of a process so far."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process and its children; this reads the whole process table."""
     process = psutil.Process(pid)
-    used = 0.0
-    for each in [process, *process.children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):
-            times = each.cpu_times()
-            used += times.user + times.system
-    return used
+    return [process, *process.children(recursive=True)]
 
 
 def settled_mib(pid: int, *, quiet_seconds: float = 3.0, most_seconds: float = 30.0) -> float:
@@ -79,20 +82,24 @@ def settled_mib(pid: int, *, quiet_seconds: float = 3.0, most_seconds: float = 3
 
 
 class CpuLog:
-    """The CPU time of processes, and of the whole machine, noted a few times a second while the block runs, to be asked for any stretch of it.
+    """The CPU time of processes with their children, and of the whole machine, noted while the block runs, to be asked for any stretch of it.
 
     Args:
         pids: by name.
+        every: seconds between two notes.
     """
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, int], every: float = 0.25) -> None:
         self._pids = dict(pids)
+        self._every = every
+        self._seen: dict[psutil.Process, tuple[str, float]] = {}
         self._times: list[float] = []
-        self._used: list[dict[str, float]] = []
+        self._used: list[Mapping[str, float]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cpu-log", daemon=True)
 
     def __enter__(self) -> Self:
+        self._look_for_children()
         self._note()
         self._thread.start()
         return self
@@ -105,22 +112,35 @@ class CpuLog:
         """Return the seconds that each, and `MACHINE`, used between two moments (of `time.time`), of the notes nearest to them."""
         first, last = self._nearest(begin), self._nearest(end)
         stretch = (self._times[last] - self._times[first]) or 1.0
-        return {name: (self._used[last][name] - self._used[first][name]) * (end - begin) / stretch for name in self._used[0]}
+        return {name: (self._used[last][name] - self._used[first][name]) * (end - begin) / stretch for name in (*self._pids, MACHINE)}
 
     def _nearest(self, moment: float) -> int:
         return min(bisect.bisect_left(self._times, moment), len(self._times) - 1)
 
     def _run(self) -> None:
-        while not self._ended.wait(0.25):
+        looked = time.monotonic()
+        while not self._ended.wait(self._every):
+            if time.monotonic() - looked > _LOOK_FOR_CHILDREN_SECONDS:
+                self._look_for_children()
+                looked = time.monotonic()
             self._note()
+
+    def _look_for_children(self) -> None:
+        for name, pid in self._pids.items():
+            with suppress(psutil.NoSuchProcess):
+                for process in family(pid):
+                    self._seen.setdefault(process, (name, 0.0))
 
     def _note(self) -> None:
         times = psutil.cpu_times()
-        used = {MACHINE: sum(times) - times.idle - times.iowait - times.guest - times.guest_nice}
-        for name, pid in self._pids.items():
-            try:
-                used[name] = cpu_seconds(pid)
-            except psutil.NoSuchProcess:
-                used[name] = self._used[-1][name] if self._used else 0.0
+        used: defaultdict[str, float] = defaultdict(float)
+        for process, (name, before) in self._seen.items():
+            seconds = before
+            with suppress(psutil.NoSuchProcess):
+                taken = process.cpu_times()
+                seconds = taken.user + taken.system
+            self._seen[process] = (name, seconds)
+            used[name] += seconds
+        used[MACHINE] = sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
         self._times.append(time.time())
         self._used.append(used)
