@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.integration.pipeline.pipeline import Pipeline, Workshop
+from tests.integration.pipeline.pipeline import TENANTS, Pipeline, Workshop
 from tests.integration.pipeline.store import BucketView, bucket_view
 from voc_stream.clients.postgres import Database
 from voc_stream.devstack.audit import Audit
@@ -30,6 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def workshop(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     shared = Workshop(stack, tmp_path_factory.mktemp("pipeline"))
+    shared.tenants_file.write_text(TENANTS)
     yield shared
     shared.close()
 

@@ -25,23 +25,26 @@ from voc_stream.devstack.worker_process import WorkerProcess
 from voc_stream.errors import OutsideError
 from voc_stream.settings import Settings
 
-# Nothing waits longer than it must: calls are found within a second or two of their hang-up, a recording that never comes is missing soon.
+# Nothing waits longer than it must: calls are found within a second or two of their hang-up, a failed download is tried three times,
+# a recording that never comes is missing soon.
 PACE = {
     "AVAYA_POLL_SECONDS": "1",
     "AVAYA_GUARD_SECONDS": "1",
     "AVAYA_SWEEP_SECONDS": "2",
     "AVAYA_MAX_CALL_SECONDS": "1200",
     "AVAYA_MISSING_RETRY_SECONDS": "1",
-    "AVAYA_MISSING_AFTER": "14",
-    "AVAYA_TIMEOUT_SECONDS": "3",
+    "AVAYA_MISSING_AFTER": "9",
+    "AVAYA_TIMEOUT_SECONDS": "2",
+    "DOWNLOAD_ATTEMPTS": "3",
+    "ERROR_REDRIVES": "1",
     "KAFKA_SESSION_TIMEOUT": "6",
     "POSTGRES_TIMEOUT_SECONDS": "3",
     "S3_TIMEOUT_SECONDS": "3",
     "CLICKHOUSE_TIMEOUT_SECONDS": "3",
     "SCORING_IN_FLIGHT": "2",
-    "ERROR_REDRIVES": "3",
     "LOG_FORMAT": "json",
 }
+TENANTS = '[services]\n"acme-*" = "acme"\n"globex-*" = "globex"\n"initech-*" = "initech"\n'
 PATIENCE_SECONDS = 120.0
 SETTLING_SECONDS = 10.0
 LOOK_SECONDS = 0.1
@@ -73,7 +76,13 @@ class Workshop:
 
     def another(self, name: str, settings: Mapping[str, str]) -> WorkerProcess:
         """Return a worker that is not started yet, with the shared folder for its tables."""
-        return WorkerProcess(self.stack.folder.absolute(), self.folder / "state", self.folder / f"{name}.log", PACE | dict(settings))
+        own = {"TENANTS_FILE": str(self.tenants_file)}
+        return WorkerProcess(self.stack.folder.absolute(), self.folder / "state", self.folder / f"{name}.log", PACE | own | dict(settings))
+
+    @property
+    def tenants_file(self) -> Path:
+        """The workers' tenants file."""
+        return self.folder / "tenants.toml"
 
     def close(self) -> None:
         """Stop the worker."""
@@ -138,6 +147,10 @@ class Pipeline:
         """Return how many requests of a command the recorder answered, by status."""
         stats = await asyncio.to_thread(self.simulator.ask, "stats")
         return dict(stats["requests"][command])
+
+    async def errors_are_due(self, *call_ids: str) -> None:
+        """Let the time pass that a failed call waits until it is driven again (ERROR_REDRIVE_SECONDS)."""
+        await self.rows("UPDATE call SET next_attempt_at = now() WHERE call_id = ANY($1::varchar[]) AND status = 'ERROR'", call_ids)
 
     # waiting
 

@@ -39,7 +39,7 @@ async def test_kill_9_in_the_middle_of_30_calls_loses_nothing_and_shows_nothing_
 
 async def test_sigterm_in_the_middle_ends_in_time_and_in_order_and_leaves_no_upload_open(pipeline: Pipeline, bucket: BucketView) -> None:
     slow = await pipeline.fault("stall", after_bytes=6_000_000, seconds=2)
-    long = [call["inum"] for call in await pipeline.record("hold_music", seconds=600, count=3)]
+    long = [call["inum"] for call in await pipeline.record("hold_music", seconds=400, count=2)]
     short = await pipeline.spoken(6)
 
     async def uploading() -> bool:

@@ -51,7 +51,8 @@ async def test_metrics_of_every_hop_are_there_after_calls_passed(pipeline: Pipel
     lags = {(sample.labels["topic"], sample.labels["group"]) for sample in samples if sample.name == "kafka_consumer_lag"}
     assert ("audio.ready", pipeline.settings.kafka_group_id) in lags
     up = {sample.labels["dependency"]: sample.value for sample in samples if sample.name == "voc_dependency_up"}
-    assert up == dict.fromkeys(("kafka", "postgres", "s3", "clickhouse", "recorder", "scorer"), 1)
+    assert up.keys() >= {"kafka", "postgres", "s3", "clickhouse", "recorder", "scorer"}
+    assert set(up.values()) == {1}
 
 
 async def test_alive_and_ready_are_said_in_json(pipeline: Pipeline) -> None:

@@ -1,4 +1,4 @@
-"""The poller on a recorder of its own, whose search cuts at five results: windows, sweeps, checkpoints, clocks (spec section 2.1)."""
+"""The poller on a recorder of its own, which answers by contact and cuts at five: windows, sweeps, checkpoints, clocks (spec section 2.1)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.pipeline.own_processes import recorder_process
 from tests.integration.pipeline.pipeline import Pipeline
+from tests.integration.pipeline.test_kinds import every_kind_ends_as_documented
 from voc_stream import topics
 from voc_stream.devstack.demo import Simulator
 
@@ -28,7 +29,7 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 
 @pytest.fixture
 def worker_settings(recorder: Mapping[str, str]) -> Mapping[str, str]:
-    return {**recorder, "AVAYA_RESULT_CAP": str(CAP), "AVAYA_CATCH_UP_SECONDS": str(LARGEST_WINDOW)}
+    return {**recorder, "AVAYA_RESULT_CAP": str(CAP), "AVAYA_LAYOUT": "contact", "AVAYA_CATCH_UP_SECONDS": str(LARGEST_WINDOW)}
 
 
 @pytest.fixture
@@ -45,6 +46,10 @@ async def test_more_calls_than_the_recorder_tells_of_at_once_are_all_found(polle
     assert _capped(polled) > capped
 
 
+async def test_every_kind_ends_the_same_when_it_is_told_by_contact(polled: Pipeline) -> None:
+    await every_kind_ends_as_documented(polled)
+
+
 async def test_a_stopped_poller_catches_up_after_an_outage_in_windows_that_are_bounded(polled: Pipeline) -> None:
     assert await asyncio.to_thread(polled.worker.stop) == 0
     now = datetime.now(UTC)
@@ -56,7 +61,7 @@ async def test_a_stopped_poller_catches_up_after_an_outage_in_windows_that_are_b
         for call in await polled.record("tone", seconds=20, count=2, started_at=(now - timedelta(minutes=minutes)).isoformat())
     ]
     searches = sum((await polled.requests("search")).values())
-    slow = await polled.fault("latency", command="search", seconds=0.3)
+    slow = await polled.fault("latency", command="search", seconds=0.2)
     polled.worker.start()
     widths: list[float] = []
 

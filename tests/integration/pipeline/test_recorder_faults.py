@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
 from tests.integration.pipeline.pipeline import Pipeline, header, reason_of
 from voc_stream import topics
-
-
-@pytest.fixture
-def worker_settings() -> Mapping[str, str]:
-    """Less patience than in production: three attempts, a second of silence, a second until a failed call is driven again, once."""
-    return {"DOWNLOAD_ATTEMPTS": "3", "AVAYA_TIMEOUT_SECONDS": "1", "ERROR_REDRIVE_SECONDS": "1", "ERROR_REDRIVES": "1"}
 
 
 async def test_a_replay_that_is_answered_500_stalls_or_breaks_off_is_tried_again(pipeline: Pipeline) -> None:
@@ -76,8 +68,10 @@ async def test_a_recording_that_breaks_off_for_ever_is_dead_lettered_and_scored_
     told = await pipeline.rows("SELECT status, detail FROM call_event WHERE call_id = $1 AND what = 'errored'", broken)
     assert [(row["status"], row["detail"]) for row in told][:1] == [("ERROR", reason_of(letter))]
     await pipeline.mend(fault)
-    rows = await pipeline.until_settled([broken, fine])
-    assert {str(row.status) for row in rows.values()} == {"SCORED"}
+    await pipeline.until_status([broken], "ERROR")
+    await pipeline.errors_are_due(broken)
+    await pipeline.until_status([broken, fine], "SCORED")
+    await pipeline.until_settled([broken, fine])
     await pipeline.assert_consistent([broken, fine])
     assert await pipeline.row("SELECT redrives FROM call WHERE call_id = $1", broken) == {"redrives": 1}
 
@@ -86,6 +80,9 @@ async def test_a_call_that_fails_again_and_again_stays_in_error_with_its_reason_
     (hopeless,) = await pipeline.spoken(1, hang_up="never")
     await pipeline.fault("error", status=500, inum=hopeless)
     await pipeline.hang_up(hopeless)
+
+    await pipeline.until_status([hopeless], "ERROR")
+    await pipeline.errors_are_due(hopeless)
 
     async def given_up() -> bool:
         row = await pipeline.row("SELECT status, status_reason, redrives, next_attempt_at FROM call WHERE call_id = $1", hopeless)

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.pipeline.pipeline import Pipeline, page
+from tests.integration.pipeline.pipeline import Pipeline, Workshop, page
 from voc_stream import topics
-from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.worker_process import WorkerProcess
 
 
-@pytest.fixture
-def second(pipeline: Pipeline) -> Iterator[WorkerProcess]:
+@pytest.fixture(scope="module")
+def second(workshop: Workshop) -> Iterator[WorkerProcess]:
     """A worker that is started with the settings of the first, its HTTP port included."""
-    other = pipeline.workshop.another("second", {"HTTP_PORT": str(pipeline.worker.port)})
+    first = workshop.running({})
+    other = workshop.another("second", {"HTTP_PORT": str(first.port)})
     other.start()
     yield other
-    with suppress(StackError):
-        if other.poll() is None:
-            other.kill()
+    if other.poll() is None:
+        other.stop()
 
 
 async def test_a_second_worker_gets_its_own_port_and_folder_and_shares_the_partitions(pipeline: Pipeline, second: WorkerProcess) -> None:

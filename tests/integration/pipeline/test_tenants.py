@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
 
-import pytest
-
-from tests.integration.pipeline.pipeline import Pipeline, decoded
+from tests.integration.pipeline.pipeline import TENANTS, Pipeline, decoded
 from voc_stream import topics
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.security.vault import Vault, in_customer_pii
 
-SERVICE = "initech-helpdesk"
+SERVICE = "umbrella-desk"
 
 
-@pytest.fixture(scope="module")
-def tenants_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tenants") / "tenants.toml"
-    path.write_text('[services]\n"acme-*" = "acme"\n')
-    return path
-
-
-@pytest.fixture
-def worker_settings(tenants_file: Path) -> Mapping[str, str]:
-    return {"TENANTS_FILE": str(tenants_file)}
-
-
-async def test_calls_without_a_tenant_are_driven_again_once_the_file_maps_them(pipeline: Pipeline, tenants_file: Path) -> None:
+async def test_calls_without_a_tenant_are_driven_again_once_the_file_maps_them(pipeline: Pipeline) -> None:
+    tenants_file = pipeline.workshop.tenants_file
     (known,) = await pipeline.spoken(1, service="acme-support")
     lost = await pipeline.spoken(2, service=SERVICE)
     await pipeline.until_settled([known, *lost])
@@ -39,19 +24,19 @@ async def test_calls_without_a_tenant_are_driven_again_once_the_file_maps_them(p
     await pipeline.until_settled([meanwhile])
     assert await _tenants(pipeline, [meanwhile]) == {meanwhile: "acme"}
 
-    await asyncio.to_thread(tenants_file.write_text, '[services]\n"acme-*" = "acme"\n"initech-*" = "initech"\n')
+    await asyncio.to_thread(tenants_file.write_text, f'{TENANTS}"umbrella-*" = "umbrella"\n')
 
     async def found() -> bool:
-        return await _in_clickhouse(pipeline, lost) == dict.fromkeys(lost, "initech")
+        return await _in_clickhouse(pipeline, lost) == dict.fromkeys(lost, "umbrella")
 
     await pipeline.until("ClickHouse shows the calls under their tenant", found)
-    assert await _tenants(pipeline, [known, *lost]) == {known: "acme", **dict.fromkeys(lost, "initech")}
+    assert await _tenants(pipeline, [known, *lost]) == {known: "acme", **dict.fromkeys(lost, "umbrella")}
     vault = Vault(pipeline.settings.encryption_keys, pipeline.settings.pii_key_id)
     for call_id in lost:
         row = await pipeline.row("SELECT p.*, c.customer_ref FROM customer_pii p JOIN call c USING (call_id) WHERE call_id = $1", call_id)
-        parties = vault.open(row["other_parties"], bound_to=in_customer_pii("initech", "other_parties", call_id))
-        assert row["customer_ref"] == vault.reference(parties, "initech")
-        assert {decoded(record)["tenant_id"] for record in await pipeline.read(topics.SCORING_RESULTS, [call_id])} == {"unassigned", "initech"}
+        parties = vault.open(row["other_parties"], bound_to=in_customer_pii("umbrella", "other_parties", call_id))
+        assert row["customer_ref"] == vault.reference(parties, "umbrella")
+        assert {decoded(record)["tenant_id"] for record in await pipeline.read(topics.SCORING_RESULTS, [call_id])} == {"unassigned", "umbrella"}
     await pipeline.assert_consistent([known, meanwhile, *lost])
 
 
