@@ -19,14 +19,13 @@ def __getattr__(name: str) -> App:
     root = str(Path(__file__).resolve().parent.parent)
     if root not in sys.path:
         sys.path.append(root)
+    import uvloop
+
     from voc_stream.factory import create_app
     from voc_stream.settings import SettingsError, load_settings
 
-    if sys.platform != "win32":
-        # Before Faust makes its loops, of which the consumer has one of its own: the worker takes a quarter less CPU.
-        import uvloop
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    # Before Faust makes its loops, of which the consumer has one of its own: the worker takes a quarter less CPU.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
         app = create_app(load_settings())
     except SettingsError as error:
