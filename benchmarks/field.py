@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,12 +58,19 @@ class Field:
             self._remove()
             raise
         say(f"the stack is up ({time.monotonic() - began:.0f} s)")
-        self._endpoints = self._stack.endpoints
-        self.simulator = Simulator(self._endpoints)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._remove()
+
+    @cached_property
+    def simulator(self) -> Simulator:
+        """The recorder's control API."""
+        return Simulator(self._endpoints)
+
+    @cached_property
+    def _endpoints(self) -> dict[str, str]:
+        return self._stack.endpoints
 
     @property
     def settings(self) -> Settings:
