@@ -139,8 +139,14 @@ def _fresh_secrets() -> dict[str, str]:
         "recorder": secrets.token_urlsafe(24),
         "scoring": secrets.token_urlsafe(24),
         "pii_key": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "kafka_cluster": base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("="),
+        "kafka_cluster": kafka_cluster_id(),
     }
+
+
+def kafka_cluster_id() -> str:
+    """16 random bytes as Kafka writes them. Never with a dash in front: its command line would take that for an option."""
+    first = secrets.randbelow(0xF8)  # the six highest bits make the first letter; 62 is the dash
+    return base64.urlsafe_b64encode(bytes([first]) + secrets.token_bytes(15)).decode().rstrip("=")
 
 
 def _write_private(path: Path, text: str) -> None:

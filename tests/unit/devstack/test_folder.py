@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from voc_stream.devstack.errors import StackError
-from voc_stream.devstack.folder import StackFolder, read_endpoints
+from voc_stream.devstack.folder import StackFolder, kafka_cluster_id, read_endpoints
 from voc_stream.settings import load_settings
 
 
@@ -88,3 +88,9 @@ def test_a_folder_that_is_no_stack_is_not_removed(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="not the folder of a stack"):
         StackFolder(tmp_path).remove()
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_cluster_id_is_never_taken_for_an_option() -> None:
+    ids = [kafka_cluster_id() for _ in range(3000)]
+    assert not [cluster_id for cluster_id in ids if cluster_id.startswith("-")]
+    assert {len(cluster_id) for cluster_id in ids} == {22}
