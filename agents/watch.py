@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from voc_stream.kit import App, Kit
 from voc_stream.runtime import metrics
-from voc_stream.services.watch import lag_by_topic, raise_group_errors
+from voc_stream.services.watch import close_if_down, lag_by_topic, raise_group_errors
 
 LAG_SECONDS = 5.0
 GROUP_SECONDS = 10.0
@@ -26,6 +26,7 @@ def attach(app: App, kit: Kit) -> None:
             async with asyncio.timeout(LAG_SECONDS):
                 lags = await lag_by_topic(app)
         except (TimeoutError, KafkaError):
+            await close_if_down(kit.around.gates["kafka"])
             return
         for topic, lag in lags.items():
             metrics.CONSUMER_LAG.labels(topic, kit.settings.kafka_group_id).set(lag)

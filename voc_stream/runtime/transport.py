@@ -2,6 +2,7 @@
 
 Stock Faust spends about 115 µs on every message and commits past records that are not resolved. Here an agent gets one event per
 fetched batch of one partition, and the commit position is the ledger's. Changelogs and Faust's internal topics keep the stock path.
+While Kafka is down both clients wait between their tries.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from faust.types.tuples import ConsumerMessage
 
 from voc_stream.logs import get_logger
 from voc_stream.runtime.intake import Intake
+from voc_stream.runtime.metadata_pace import pace_metadata
 
 logger = get_logger(__name__)
 
@@ -40,6 +42,9 @@ class Consumer(driver.Consumer):
         # Where a partition was gone back to because records seemed to be missing; still missing then, they are not there.
         self._gone_back: dict[TP, int] = {}
         self._full: set[TP] = set()
+
+    def _new_consumer_thread(self) -> Any:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # fetching
 
@@ -251,7 +256,26 @@ class Consumer(driver.Consumer):
         self._full.clear()
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, calm while Kafka is down."""
+
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:
+        consumer = super()._create_consumer(loop=loop)
+        pace_metadata(consumer._client)  # noqa: SLF001 - it has no public name
+        return consumer
+
+
+class Producer(driver.Producer):
+    """Faust's producer, calm while Kafka is down."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        pace_metadata(producer.client)
+        return producer
+
+
 class Transport(driver.Transport):
     """The transport that `create_app` registers under `kafka`."""
 
     Consumer = Consumer
+    Producer = Producer

@@ -20,6 +20,12 @@ async def lag_by_topic(app: Any) -> dict[str, int]:
     return dict(lags)
 
 
+async def close_if_down(gate: Gate) -> None:
+    """Ask a dependency that did not answer, and close its gate if it is down: a worker without work would not notice."""
+    if gate.is_open and (error := await gate.is_down()) is not None:
+        gate.close(error)
+
+
 async def raise_group_errors(app: Any) -> None:
     """Raise a group error that nobody else would see: the worker would live on without partitions.
 

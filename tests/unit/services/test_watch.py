@@ -62,8 +62,9 @@ def app() -> Any:
     return FakeApp()
 
 
-def kit(**runners: Any) -> Any:
-    return SimpleNamespace(runners=runners, settings=SimpleNamespace(kafka_group_id="voc-processor"))
+def kit(kafka: Gate | None = None, **runners: Any) -> Any:
+    around = SimpleNamespace(gates={"kafka": kafka or Gate("kafka", Dependency().probe)})
+    return SimpleNamespace(runners=runners, settings=SimpleNamespace(kafka_group_id="voc-processor"), around=around)
 
 
 async def test_lag_is_what_is_not_committed_of_the_source_partitions(app: Any) -> None:
@@ -92,6 +93,23 @@ async def test_lag_that_cannot_be_measured_does_not_end_the_worker(app: Any) -> 
     app.consumer.highwaters = fails
     attach(app, kit())
     await app.timers["measure_lag"]()
+
+
+async def test_kafka_is_not_well_when_it_neither_tells_its_ends_nor_answers_a_probe(app: Any) -> None:
+    async def fails(*_: TP) -> dict[TP, int]:
+        raise TimeoutError
+
+    kafka = Dependency()
+    gate = Gate("kafka", kafka.probe, sleep=Pauses())
+    app.consumer.highwaters = fails
+    attach(app, kit(gate))
+    await app.timers["measure_lag"]()
+    assert gate.is_open, "it answered the probe"
+
+    kafka.error = OutageError("kafka", "connection refused")
+    await app.timers["measure_lag"]()
+    assert unready_reasons(app, [gate]) == ["kafka: connection refused"]
+    await gate.stop()
 
 
 async def test_before_the_consumer_runs_there_are_no_group_errors(app: Any) -> None:
