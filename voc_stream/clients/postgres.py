@@ -99,7 +99,7 @@ class Database:
         pool, self._pool = self._pool, None
         try:
             await asyncio.wait_for(pool.close(), self._timeout)
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             pool.terminate()
 
     async def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
@@ -128,7 +128,7 @@ def translated() -> Iterator[None]:
     """Raise our own errors in place of the driver's."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError, OSError) as error:
         raise outside_error(error) from error
 
 
@@ -147,7 +147,7 @@ def outside_error(error: Exception) -> OutsideError:
             return OutageError(NAME, f"cannot be reached ({type(error).__name__})")
         case asyncpg.InterfaceError() if isinstance(error, ValueError):
             return RejectedError(NAME, "a value does not fit its column's type")
-        case _:
+        case _:  # InternalClientError too: a connection is used in the moment in which the server's farewell is read
             return OutageError(NAME, "connection lost")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from voc_stream.clients.postgres import outside_error
+from voc_stream.clients.postgres import outside_error, translated
 from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
 
 
@@ -16,6 +16,7 @@ from voc_stream.errors import OutageError, OutsideError, RejectedError, Transien
         (OSError("network unreachable"), OutageError),
         (asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"), OutageError),
         (asyncpg.InterfaceError("connection is closed"), OutageError),
+        (asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"), OutageError),
         (asyncpg.CannotConnectNowError("starting up"), OutageError),
         (asyncpg.AdminShutdownError("terminating connection"), OutageError),
         (asyncpg.TooManyConnectionsError("too many clients"), OutageError),
@@ -47,3 +48,9 @@ def test_a_failure_says_what_to_do_and_quotes_nothing(error: Exception, kind: ty
 
 def test_a_missing_table_names_the_command() -> None:
     assert "faust -A voc_stream migrate" in outside_error(asyncpg.UndefinedTableError("relation does not exist")).reason
+
+
+def test_the_driver_s_errors_become_ours() -> None:
+    for error in (asyncpg.InternalClientError("another operation (2) is in progress"), asyncpg.InterfaceError("connection is closed"), OSError()):
+        with pytest.raises(OutageError), translated():
+            raise error
