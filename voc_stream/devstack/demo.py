@@ -116,25 +116,25 @@ class Demo:
                 self._say(f"worker      ready in {time.monotonic() - began:.0f} s since the start; its log is {worker.log}")
                 address = f"http://127.0.0.1:{worker.port}"
                 self._say(f"pages       {address}/healthz  {address}/readyz  {address}/metrics")
-                return asyncio.run(self._watch(worker, once=once))
+                outcome = asyncio.run(self._watch(worker, once=once))
             finally:
                 if worker.poll() is None:
                     worker.stop()
+        return 0 if outcome is None else self._report(*outcome)
 
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    async def _watch(self, worker: WorkerProcess, *, once: bool) -> int:
+    async def _watch(self, worker: WorkerProcess, *, once: bool) -> tuple[list[str], Findings] | None:
         endpoints = read_endpoints(self._folder / "endpoints.env")
         simulator = Simulator(endpoints)
         settings = load_settings(**{name.lower(): value for name, value in endpoints.items() if name.lower() in Settings.model_fields})
         async with Audit(settings) as audit, Stories(settings) as stories:
             await self._until_done(simulator, audit, stories, worker, once=once)
             if not once:
-                return 0
+                return None
             call_ids = [call["inum"] for call in simulator.calls()["calls"]]
-            findings = await audit.examine(call_ids)
-        return self._report(call_ids, findings)
+            return call_ids, await audit.examine(call_ids)
 
     async def _until_done(self, simulator: Simulator, audit: Audit, stories: Stories, worker: WorkerProcess, *, once: bool) -> None:
         view = View(planned=None)

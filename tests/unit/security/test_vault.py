@@ -67,7 +67,9 @@ def test_altered_text_does_not_open(data: st.DataObject) -> None:
     vault = Vault({"k1": OLD}, "k1")
     sealed = vault.seal("a customer", bound_to=PLACE)
     index = data.draw(st.integers(0, len(sealed) - 2))  # the last character holds bits that base64 does not use
-    letter = data.draw(st.sampled_from("ABCxyz019-_.").filter(lambda letter: letter != sealed[index]))
+    # Which letter stands there differs from run to run (the nonce does), and what is drawn must not.
+    first, second = data.draw(st.permutations("ABCxyz019-_.").map(lambda letters: letters[:2]))
+    letter = first if first != sealed[index] else second
     with pytest.raises((SealError, NoKeyError)):
         vault.open(sealed[:index] + letter + sealed[index + 1 :], bound_to=PLACE)
 
