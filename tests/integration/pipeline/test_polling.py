@@ -1,4 +1,4 @@
-"""The poller on a recorder of its own, which answers by contact and cuts at five: windows, sweeps, checkpoints, clocks (spec section 2.1)."""
+"""The poller on a recorder of its own, which answers by contact and cuts at ten: windows, sweeps, checkpoints, clocks (spec section 2.1)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.integration.pipeline.test_kinds import every_kind_ends_as_documented
 from voc_stream import topics
 from voc_stream.devstack.demo import Simulator
 
-CAP = 5
+CAP = 10
 LARGEST_WINDOW = 600.0
 WINDOW, SWEEP = 1, 2
 
 
 @pytest.fixture(scope="module")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Where a recorder with a cap of five is; it lives no longer than this module."""
+    """Where a recorder with that cap is; it lives no longer than this module."""
     with recorder_process(tmp_path_factory.mktemp("recorder"), "--result-cap", str(CAP)) as endpoints:
         yield endpoints
 
@@ -41,7 +41,7 @@ def polled(pipeline: Pipeline, recorder: dict[str, str]) -> Pipeline:
 
 async def test_more_calls_than_the_recorder_tells_of_at_once_are_all_found(polled: Pipeline) -> None:
     capped = _capped(polled)
-    made = await polled.record("tone", count=4 * CAP, seconds=4, every_seconds=1, hang_up=-30)
+    made = await polled.record("tone", count=3 * CAP, seconds=4, every_seconds=0.5, hang_up=-30)
     await polled.until_status([call["inum"] for call in made], "NOT_SCORABLE")
     assert _capped(polled) > capped
 
