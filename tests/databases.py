@@ -27,12 +27,12 @@ def with_keys(settings: Settings) -> Settings:
 def own_schema(settings: Settings) -> Iterator[Settings]:
     """Lend settings whose PostgreSQL connections see an empty schema only."""
     dsn, name = settings.postgres_dsn.get_secret_value(), f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="voc-stream-test") as session:
-        session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-        try:
-            yield with_keys(settings.model_copy(update={"postgres_dsn": f"{dsn}?options={quote(f'-c search_path={name}', safe='')}"}))
-        finally:
-            session.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+    schema = sql.Identifier(name)
+    _execute(dsn, sql.SQL("CREATE SCHEMA {}").format(schema))
+    try:
+        yield with_keys(settings.model_copy(update={"postgres_dsn": f"{dsn}?options={quote(f'-c search_path={name}', safe='')}"}))
+    finally:
+        _execute(dsn, sql.SQL("DROP SCHEMA {} CASCADE").format(schema))
 
 
 @asynccontextmanager
@@ -49,7 +49,10 @@ async def own_warehouse(settings: Settings) -> AsyncIterator[Settings]:
 
 def empty_tables(settings: Settings) -> None:
     """Remove every row; the append-only log is dropped and kept empty by its own tests."""
-    with psycopg.connect(
-        settings.postgres_dsn.get_secret_value(), autocommit=True, connect_timeout=10, application_name="voc-stream-test"
-    ) as session:
-        session.execute("TRUNCATE call, call_event, ingestion_checkpoint, dead_letter, agent CASCADE")
+    _execute(settings.postgres_dsn.get_secret_value(), sql.SQL("TRUNCATE call, call_event, ingestion_checkpoint, dead_letter, agent CASCADE"))
+
+
+def _execute(dsn: str, statement: sql.Composable) -> None:
+    """Run one statement on a connection of its own: another test may restart the server in between."""
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="voc-stream-test") as session:
+        session.execute(statement)
