@@ -52,7 +52,7 @@ def empty_tables(settings: Settings) -> None:
     _execute(settings.postgres_dsn.get_secret_value(), sql.SQL("TRUNCATE call, call_event, ingestion_checkpoint, dead_letter, agent CASCADE"))
 
 
-def _execute(dsn: str, statement: sql.Composable) -> None:
+def _execute(dsn: str, statement: sql.SQL | sql.Composed) -> None:
     """Run one statement on a connection of its own: another test may restart the server in between."""
     with psycopg.connect(dsn, autocommit=True, connect_timeout=10, application_name="voc-stream-test") as session:
         session.execute(statement)
