@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import faust
@@ -39,7 +40,7 @@ async def fill(bootstrap: list[str], topic: str, records: int) -> None:
         await producer.stop()
 
 
-async def administer(bootstrap: list[str], *, create: list[str] = (), delete: list[str] = ()) -> None:  # type: ignore[assignment]
+async def administer(bootstrap: list[str], *, create: Sequence[str] = (), delete: Sequence[str] = ()) -> None:
     """Create or delete topics."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
