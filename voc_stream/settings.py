@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     avaya_result_cap: Annotated[int, Field(ge=2)] = 1000
     avaya_poll_seconds: PositiveFloat = 30.0
     avaya_guard_seconds: Annotated[float, Field(ge=0)] = 30.0
-    avaya_window_seconds: PositiveFloat = 60.0
+    avaya_window_seconds: PositiveFloat = 240.0
     avaya_sweep_seconds: PositiveFloat = 60.0
     avaya_max_call_seconds: PositiveFloat = 7200.0
     avaya_catch_up_seconds: PositiveFloat = 3600.0

@@ -43,7 +43,7 @@ class Timing:
 
 
 def sliding_windows(polled_to: datetime | None, now: datetime, timing: Timing) -> list[Window]:
-    """Return the windows to search now: now-90 s .. now-30 s by default, or from the checkpoint on where that is older."""
+    """Return the windows to search now: now-270 s .. now-30 s by default, or from the checkpoint on where that is older."""
     end = now - timedelta(seconds=timing.guard)
     start = end - timedelta(seconds=timing.window)
     return _pieces(start if polled_to is None else min(start, polled_to), end, timing)

@@ -40,7 +40,7 @@ class Scene:
         self.publisher = FakePublisher()
         self.now = NOW
         self.tenants = tenants or TenantsFile(None)
-        self.settings = settings(avaya_recorder_id=recorder_id)
+        self.settings = settings(avaya_recorder_id=recorder_id, avaya_window_seconds=60)
         self.poller = self.make()
 
     def make(self) -> Poller:
@@ -70,6 +70,15 @@ async def test_calls_of_the_window_are_published_by_call_and_then_the_checkpoint
     assert await scene.poller.poll() == 1
     assert scene.publisher.keys(POLLED) == ["1"]
     assert scene.store.checkpoints == {WINDOW: (ago(90), ago(30))}
+
+
+async def test_by_default_a_call_of_four_minutes_is_found_by_the_poll_after_its_end() -> None:
+    scene = Scene()
+    scene.settings = settings()
+    scene.poller = scene.make()
+    scene.recorder.add(segment("1", started=241, seconds=240))
+
+    assert await scene.poller.poll() == 1
 
 
 @pytest.mark.parametrize("error", [OutageError("kafka", "no broker")])
