@@ -11,8 +11,9 @@ import msgspec
 # uuid5 namespace of every id that this application derives.
 NAMESPACE = uuid.UUID("8f1b2c52-3a3b-5a0e-9d53-5a3f6d1d7c11")
 
-CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._:-]+$")]
-TenantId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+# `$` alone would let a line's end pass.
+CallId = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")]
+TenantId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)")]
 AgentId = Annotated[str, msgspec.Meta(max_length=16)]
 Skill = Annotated[str, msgspec.Meta(max_length=64)]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -52,8 +53,8 @@ W = TypeVar("W", bound=Wire)
 _encoder = msgspec.json.Encoder()
 
 
-def encode(value: Wire) -> bytes:
-    """JSON bytes of a wire value."""
+def encode(value: msgspec.Struct) -> bytes:
+    """JSON bytes of a topic's value."""
     return _encoder.encode(value)
 
 
@@ -80,12 +81,16 @@ class Decoder:
         try:
             decoded: Wire = self._decoder.decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, OverflowError) as error:
-            raise MalformedError(_without_values(error)) from None
+            raise MalformedError(reason(error)) from None
         return decoded
 
 
-def _without_values(error: Exception) -> str:
-    """Say what is wrong; msgspec names the place (`$.call_id`) but quotes unknown enum or tag values, which may be personal."""
+def reason(error: Exception) -> str:
+    """Say what a decoder's error means; msgspec names the place (`$.call_id`) but quotes unknown enum or tag values, which may be personal."""
+    if isinstance(error, UnicodeDecodeError):
+        return "the value is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "the value is nested too deeply"
     text = str(error)
     head, _, place = text.partition(" - at ")
     head = head.partition("'")[0].strip() or type(error).__name__

@@ -1,28 +1,63 @@
-"""Voice-of-customer events (spec section 3): what the calls pipeline contributes to `voc.calls`."""
+"""Bytes of `voc.*` topics as events, or one plain reason why they are none (spec section 3)."""
 
 from __future__ import annotations
 
-import uuid
-from typing import Annotated, Any
+import re
 
 import msgspec
 
-from voc_stream.events.base import AgentId, Aware, CallId, TenantId, Wire
-from voc_stream.events.calls import Seconds, Turn
+from voc_stream.events.base import MalformedError, reason
+from voc_stream.events.heard import heard_text
+from voc_stream.events.voc_types import AgentAction, BaseEvent, CallEvent, QosMetric, ToolInvocation, VocEvent
+
+__all__ = ["AgentAction", "BaseEvent", "CallEvent", "QosMetric", "ToolInvocation", "VocEvent", "decode_voc", "heard_text"]
+
+# A value beyond this is no event. The broker's limit (1 MiB) is of compressed batches: a value far beyond it can still arrive.
+MOST_BYTES = 2 << 20
+# Tenants whose ids were checked; forgotten all at once, so that made-up tenants cannot fill the memory.
+MOST_TENANTS = 10_000
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_IDS = ("agent_id", "call_id", "customer_id")
+_decode = msgspec.json.Decoder(VocEvent).decode
+_good_tenants: set[str] = set()
 
 
-class CallEvent(Wire, frozen=True, kw_only=True, tag_field="event_type", tag="call"):
-    """A call as a customer event. `event_id` is uuid5 of tenant and call_id: a re-score does not count the call twice."""
+def decode_voc(value: bytes | None) -> VocEvent:
+    """Decode one value.
 
-    event_id: uuid.UUID
-    tenant_id: TenantId
-    timestamp: Aware
-    metadata: dict[str, Any] | None = None
-    call_id: CallId
-    agent_id: AgentId = ""
-    customer_id: str | None = None
-    direction: str | None = None
-    duration: Seconds
-    transcript: str = ""
-    language: Annotated[str, msgspec.Meta(max_length=16)] = ""
-    turns: tuple[Turn, ...] = ()
+    Raises:
+        MalformedError: no bytes, too many, not UTF-8 (anywhere), not JSON, too deep, an unknown type, or not of that type's shape.
+    """
+    if not value:
+        raise MalformedError("the record has no value")
+    if len(value) > MOST_BYTES:
+        raise MalformedError(f"the value is longer than {MOST_BYTES} bytes")
+    try:
+        if not value.isascii():
+            # msgspec looks into the strings it keeps only; the payload is stored whole.
+            value.decode()
+        event: VocEvent = _decode(value)
+    except (msgspec.DecodeError, ValueError, RecursionError, OverflowError) as error:
+        raise MalformedError(reason(error)) from None
+    if event.tenant_id not in _good_tenants:
+        _check_tenant(event.tenant_id)
+    # In JSON, a control character within a string is always escaped.
+    if b"\\" in value:
+        _check_ids(event)
+    return event
+
+
+def _check_tenant(tenant_id: str) -> None:
+    if not _TENANT.fullmatch(tenant_id):
+        raise MalformedError("`tenant_id` may hold letters, digits and ._- only, and begins with a letter or digit")
+    if len(_good_tenants) >= MOST_TENANTS:
+        _good_tenants.clear()
+    _good_tenants.add(tenant_id)
+
+
+def _check_ids(event: BaseEvent) -> None:
+    for name in _IDS:
+        if _CONTROL.search(getattr(event, name) or ""):
+            raise MalformedError(f"`{name}` holds a control character")

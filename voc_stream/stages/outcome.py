@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from voc_stream.events.base import Wire
+import msgspec
+
 from voc_stream.stages.changes import Change
 
 
@@ -28,7 +29,7 @@ class Publication:
 
     topic: str
     key: str
-    value: Wire
+    value: msgspec.Struct
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def test_however_long_the_transcript_the_event_fits_into_a_message(text: str, ti
     event = call_event(scoring_result(), said)
 
     assert len(encode(event)) < MAX_MESSAGE_BYTES
-    assert event.turns == said.turns[: len(event.turns)]
+    assert event.turns == said.turns[: len(event.turns or ())]
     assert event.metadata is not None
     assert event.metadata["transcript_cut"] == (len(event.turns) < turns)
 

@@ -1,0 +1,29 @@
+"""Events that are well-formed and still cannot be (spec section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from voc_stream.events.base import EARLIEST
+from voc_stream.events.voc import BaseEvent
+from voc_stream.stages.outcome import DeadLetter
+
+# Clocks differ, and so do opinions about zones; more than this is a mistake.
+MOST_AHEAD = timedelta(days=1)
+
+
+def refusal(event: BaseEvent, now: datetime, known_tenant: Callable[[str], bool] | None) -> DeadLetter | None:
+    """Return why an event cannot be stored, or None.
+
+    Args:
+        event: as decoded.
+        now: the time, aware.
+        known_tenant: whether a tenant is known; None where every tenant may come (TENANTS_STRICT is off).
+    """
+    if not EARLIEST <= event.timestamp <= now + MOST_AHEAD:
+        early = event.timestamp < EARLIEST
+        return DeadLetter("bad_time", f"`timestamp` lies before {EARLIEST.year}" if early else "`timestamp` lies more than a day ahead")
+    if known_tenant is not None and not known_tenant(event.tenant_id):
+        return DeadLetter("unknown_tenant", "the tenant is not a known one, and TENANTS_STRICT is set")
+    return None
