@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     clickhouse_db: str = Field("default", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
     clickhouse_secure: bool = False
     clickhouse_timeout_seconds: PositiveFloat = 30.0
+    clickhouse_partition_by: Literal["month", "tenant"] = "month"
+    clickhouse_token_window: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
 
     # HTTP
     http_host: str = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Migrations of ClickHouse: ordered SQL files, applied once each.
+"""Migrations of ClickHouse: ordered SQL files, applied once each; `${name}` in them is a choice of the settings.
 
 ClickHouse has no transactions over DDL and no locks: each migration is written down before it begins and after it ended, so that one that broke off
 is known as such; the lock of PostgreSQL's migrations guards these as well.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Literal
 
 from voc_stream.clients.clickhouse import Warehouse
@@ -132,7 +133,7 @@ class ClickHouseSchema:
         await self._warehouse.command(_RECORD, {"name": name, "state": state, "sha256": self._digests().get(name, ""), "schema": schema})
 
     async def _execute(self, path: Path) -> None:
-        for statement in _read(path):
+        for statement in statements(Template(_read(path)).substitute(_choices(self._settings))):
             await self._warehouse.command(statement)
 
     def _digests(self) -> dict[str, str]:
@@ -146,7 +147,16 @@ def statements(text: str) -> list[str]:
     return [part.strip() for part in f"{code}\n".split(";\n") if part.strip()]
 
 
-def _read(path: Path) -> list[str]:
+def _choices(settings: Settings) -> dict[str, str]:
+    """Return what a migration leaves to the settings: they count when it is applied, and not later."""
+    by_tenant = settings.clickhouse_partition_by == "tenant"
+    return {
+        "partition_by": "(tenant_id, toYYYYMM(ts))" if by_tenant else "toYYYYMM(ts)",
+        "token_window": str(settings.clickhouse_token_window),
+    }
+
+
+def _read(path: Path) -> str:
     if not path.exists():
         raise OutsideError("clickhouse", f"there is no {path.name}")
-    return statements(path.read_text())
+    return path.read_text()
