@@ -138,6 +138,12 @@ class Settings(BaseSettings):
     scorer_max_seconds: PositiveFloat = 14_400.0
     scorer_min_seconds: PositiveFloat = 3.0
 
+    # Alerts
+    alerts_file: Path | None = None
+    alerts_seconds: PositiveFloat = 15.0
+    alert_webhook_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 10.0
+    alert_webhook_allow_private: bool = False
+
     # Personal data
     pii_keys: SecretStr = SecretStr("")
     pii_key_id: str = ""
