@@ -14,7 +14,7 @@ from voc_stream.clients.call_customers import Customer, write_customers
 from voc_stream.clients.call_rows import Details
 from voc_stream.clients.call_timeline import Happening
 from voc_stream.clients.postgres import Connection
-from voc_stream.events.calls import UNASSIGNED
+from voc_stream.events.calls import UNASSIGNED, AudioReady
 from voc_stream.security.vault import Vault, on_the_wire
 from voc_stream.stages.changes import (
     EDGES,
@@ -35,6 +35,7 @@ from voc_stream.stages.changes import (
 logger = structlog.get_logger(__name__)
 
 _LOCK = "SELECT call_id, status FROM call WHERE call_id = ANY($1::varchar[]) ORDER BY call_id FOR UPDATE"
+_LOCK_AT_ONCE = f"{_LOCK} NOWAIT"
 
 # A call that is there stays as it is; only one that no tenant was known for may get its tenant.
 _INSERT_CALLS = """
@@ -50,7 +51,7 @@ RETURNING call_id
 """
 
 _MOVE = """
-UPDATE call SET status = $2, status_reason = $3, next_attempt_at = NULL WHERE call_id = $1 AND status = ANY($4::varchar[])
+UPDATE call SET status = $2, status_reason = $3, next_attempt_at = NULL WHERE call_id = ANY($1::varchar[]) AND status = ANY($4::varchar[])
 """
 
 _ERROR = """
@@ -64,10 +65,11 @@ WHERE call_id = $1 AND status = 'PENDING_DOWNLOAD'
 """
 
 # The same recording again keeps its first row, so that it is published as before.
-_ASSET = """
+_ASSETS = """
 INSERT INTO audio_asset (call_id, s3_key, sha256, codec, sample_rate, channels, duration_seconds, size_bytes, ingest_delay_ms,
                          event_ts, ingest_uuid, status)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'READY')
+SELECT *, 'READY' FROM unnest($1::varchar[], $2::text[], $3::text[], $4::varchar[], $5::int[], $6::smallint[], $7::numeric[], $8::bigint[],
+                              $9::bigint[], $10::timestamptz[], $11::uuid[])
 ON CONFLICT (call_id) DO UPDATE
 SET s3_key = EXCLUDED.s3_key, sha256 = EXCLUDED.sha256, codec = EXCLUDED.codec, sample_rate = EXCLUDED.sample_rate, channels = EXCLUDED.channels,
     duration_seconds = EXCLUDED.duration_seconds, size_bytes = EXCLUDED.size_bytes, ingest_delay_ms = EXCLUDED.ingest_delay_ms,
@@ -111,20 +113,33 @@ class Transition:
     connection: Connection
     redrives: Redrives
     statuses: dict[str, Status] = field(default_factory=dict)
+    _audio: list[AudioReady] = field(default_factory=list)
 
-    async def lock(self, call_ids: Iterable[str]) -> None:
+    async def lock(self, call_ids: Iterable[str], *, wait: bool) -> None:
         """Hold the calls' rows, always in the same order, so that two appliers wait for each other instead of dead-locking.
 
         The statuses are read after the wait: a guard in the update's WHERE alone would judge the row as it was before.
+
+        Raises:
+            asyncpg.LockNotAvailableError: without `wait`, another transaction holds one of them.
         """
-        rows = await self.connection.fetch(_LOCK, sorted(set(call_ids)))
+        rows = await self.connection.fetch(_LOCK if wait else _LOCK_AT_ONCE, sorted(set(call_ids)))
         self.statuses |= {row["call_id"]: Status(row["status"]) for row in rows}
 
-    async def apply(self, change: Downloaded | Parked | Missing | Scored | Exported | Errored) -> Happening:
-        """Write a change, and return what the timeline says of it."""
+    async def apply(self, changes: Iterable[Downloaded | Parked | Missing | Scored | Exported | Errored]) -> list[Happening]:
+        """Write changes in their order, downloads in two statements however many there are, and return what the timeline says of them."""
+        happenings: list[Happening] = []
+        for change in changes:
+            if not isinstance(change, Downloaded):
+                await self._write_audio()
+            happenings.append(await self._apply(change))
+        await self._write_audio()
+        return happenings
+
+    async def _apply(self, change: Downloaded | Parked | Missing | Scored | Exported | Errored) -> Happening:
         match change:
             case Downloaded():
-                return await self._downloaded(change)
+                return self._downloaded(change)
             case Parked():
                 return await self._parked(change)
             case Missing():
@@ -147,26 +162,33 @@ class Transition:
             return "moves"
         return "repeats" if old == new or old in EDGES[new] - {Status.ERROR} else "refused"
 
-    async def _downloaded(self, change: Downloaded) -> Happening:
+    def _downloaded(self, change: Downloaded) -> Happening:
         audio = change.audio
         standing = self.standing(audio.call_id, Status.DOWNLOADED)
         if standing == "moves":
-            await self.connection.execute(
-                _ASSET,
-                audio.call_id,
-                audio.s3_key,
-                audio.sha256,
-                audio.codec,
-                audio.sample_rate,
-                audio.channels,
-                round(audio.duration, 2),
-                audio.size_bytes,
-                audio.ingest_delay_ms,
-                audio.event_ts,
-                audio.ingest_uuid,
-            )
-            await self._move(audio.call_id, Status.DOWNLOADED, None)
+            self._audio.append(audio)
+            self.statuses[audio.call_id] = Status.DOWNLOADED
         return self._told(standing, Happening(audio.call_id, "download", "downloaded", change.at))
+
+    async def _write_audio(self) -> None:
+        audio, self._audio = self._audio, []
+        if not audio:
+            return
+        await self.connection.execute(
+            _ASSETS,
+            [one.call_id for one in audio],
+            [one.s3_key for one in audio],
+            [one.sha256 for one in audio],
+            [one.codec for one in audio],
+            [one.sample_rate for one in audio],
+            [one.channels for one in audio],
+            [round(one.duration, 2) for one in audio],
+            [one.size_bytes for one in audio],
+            [one.ingest_delay_ms for one in audio],
+            [one.event_ts for one in audio],
+            [one.ingest_uuid for one in audio],
+        )
+        await self._move([one.call_id for one in audio], Status.DOWNLOADED, None)
 
     async def _parked(self, change: Parked) -> Happening:
         old = self.statuses.get(change.call_id)
@@ -179,7 +201,7 @@ class Transition:
         standing = self.standing(change.call_id, Status.MISSING)
         if standing == "moves":
             await self.connection.execute(_NO_ASSET, change.call_id)
-            await self._move(change.call_id, Status.MISSING, change.reason)
+            await self._move([change.call_id], Status.MISSING, change.reason)
         return self._told(standing, Happening(change.call_id, "download", "missing", change.at, detail=change.reason))
 
     async def _scored(self, change: Scored) -> Happening:
@@ -205,7 +227,7 @@ class Transition:
                 result.ingest_uuid,
             )
         if standing == "moves":
-            await self._move(result.call_id, new, result.detail or result.reason)
+            await self._move([result.call_id], new, result.detail or result.reason)
         return self._told(standing, Happening(result.call_id, "score", new.lower(), change.at, detail=result.detail or result.reason))
 
     async def _exported(self, change: Exported) -> Happening:
@@ -221,9 +243,9 @@ class Transition:
             self.statuses[change.call_id] = Status.ERROR
         return self._told(standing, Happening(change.call_id, change.stage, "errored", change.at, detail=change.reason))
 
-    async def _move(self, call_id: str, new: Status, reason: str | None) -> None:
-        await self.connection.execute(_MOVE, call_id, new, reason, sorted(sources_of(new)))
-        self.statuses[call_id] = new
+    async def _move(self, call_ids: Sequence[str], new: Status, reason: str | None) -> None:
+        await self.connection.execute(_MOVE, call_ids, new, reason, sorted(sources_of(new)))
+        self.statuses |= dict.fromkeys(call_ids, new)
 
     def _told(self, standing: Standing, told: Happening) -> Happening:
         status = self.statuses.get(told.call_id)

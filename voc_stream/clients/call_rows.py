@@ -11,12 +11,12 @@ import msgspec
 from voc_stream.events.calls import AudioReady, BreakdownItem, EnrichedCall, ScoringResult
 from voc_stream.stages.changes import Status
 
-ASSET = """
+ASSETS = """
 SELECT call_id, call.tenant_id, call.started_at, call.ended_at, call.agent_id, call.skill, call.service, call.switch_call_id,
        asset.s3_key, asset.sha256, asset.codec, asset.duration_seconds, asset.sample_rate, asset.channels, asset.size_bytes,
        asset.ingest_delay_ms, asset.event_ts, asset.ingest_uuid
 FROM audio_asset AS asset JOIN call USING (call_id)
-WHERE call_id = $1 AND asset.status = 'READY'
+WHERE call_id = ANY($1::varchar[]) AND asset.status = 'READY'
 """
 
 RESULT = """
@@ -71,7 +71,7 @@ def enriched_call(row: asyncpg.Record, *, tenant_id: str | None = None) -> Enric
 
 
 def audio_ready(row: asyncpg.Record) -> AudioReady:
-    """Return a row of `ASSET` as `audio.ready` carries it."""
+    """Return a row of `ASSETS` as `audio.ready` carries it."""
     return AudioReady(
         call_id=row["call_id"],
         tenant_id=row["tenant_id"],

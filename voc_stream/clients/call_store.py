@@ -8,10 +8,11 @@ from datetime import datetime
 
 from voc_stream.clients.call_changes import Redrives, Transition, call_id_of, redriven_at, write_enriched
 from voc_stream.clients.call_customers import move_customers
-from voc_stream.clients.call_rows import ASSET, RESULT, TimelineEntry, audio_ready, enriched_call, scoring_result
+from voc_stream.clients.call_rows import ASSETS, RESULT, TimelineEntry, audio_ready, enriched_call, scoring_result
 from voc_stream.clients.call_timeline import Happening, read_timeline, write_timeline
 from voc_stream.clients.postgres import NAME, Connection, Database
-from voc_stream.errors import OutageError, RejectedError
+from voc_stream.clients.together import Together
+from voc_stream.errors import OutageError, RejectedError, TransientError
 from voc_stream.events.calls import UNASSIGNED, AudioReady, EnrichedCall, ScoringResult
 from voc_stream.security.vault import NoKeyError, SealError, Vault
 from voc_stream.settings import Settings
@@ -64,9 +65,14 @@ class CallStore:
         self._db = db
         self._vault = vault
         self._redrives = Redrives(settings.error_redrives, settings.error_redrive_seconds)
+        self._changes: Together[Sequence[Change], bool] = Together(self._write_all)
+        self._assets: Together[str, AudioReady | None] = Together(self._assets_of)
 
     async def apply(self, changes: Sequence[Change]) -> None:
         """Write changes, all of them or, if this raises, none; a second time they change nothing.
+
+        What comes while a transaction is under way shares the next one (which nobody's fault or locked row may spoil for the others: then each
+        has its own).
 
         A status that must not move stays as it is: the change is logged as a warning and only the timeline tells of it.
 
@@ -75,21 +81,13 @@ class CallStore:
         """
         if not changes:
             return
-        enriched = [change for change in changes if isinstance(change, Enriched)]
-        others = [change for change in changes if not isinstance(change, Enriched)]
-        async with self._transaction() as connection:
-            happenings: list[Happening] = await write_enriched(connection, self._vault, enriched) if enriched else []
-            if others:
-                transition = Transition(connection, self._redrives)
-                await transition.lock(map(call_id_of, others))
-                happenings += [await transition.apply(change) for change in others]
-            await write_timeline(connection, happenings)
+        found = any(isinstance(change, Enriched) for change in changes)
+        if found or not await self._changes.ask(changes):
+            await self._write(changes, wait=True)
 
     async def asset(self, call_id: str) -> AudioReady | None:
         """Return the call's recording in S3 as it was published, or None while it has none."""
-        async with self._db.connection() as connection:
-            row = await connection.fetchrow(ASSET, call_id)
-        return audio_ready(row) if row else None
+        return await self._assets.ask(call_id)
 
     async def result(self, call_id: str, model_version: str) -> ScoringResult | None:
         """Return a model's result as it was published, or None while there is none."""
@@ -165,6 +163,31 @@ class CallStore:
         """Return what happened to a call, in order of time."""
         async with self._db.connection() as connection:
             return await read_timeline(connection, call_id)
+
+    async def _write_all(self, groups: Sequence[Sequence[Change]]) -> Sequence[bool]:
+        """Write what several callers want in one transaction that waits for no row; return False to all where each must try its own."""
+        try:
+            await self._write([change for changes in groups for change in changes], wait=False)
+        except (TransientError, RejectedError):
+            return [False] * len(groups)
+        return [True] * len(groups)
+
+    async def _write(self, changes: Sequence[Change], *, wait: bool) -> None:
+        enriched = [change for change in changes if isinstance(change, Enriched)]
+        others = [change for change in changes if not isinstance(change, Enriched)]
+        async with self._transaction() as connection:
+            happenings: list[Happening] = await write_enriched(connection, self._vault, enriched) if enriched else []
+            if others:
+                transition = Transition(connection, self._redrives)
+                await transition.lock(map(call_id_of, others), wait=wait)
+                happenings += await transition.apply(others)
+            await write_timeline(connection, happenings)
+
+    async def _assets_of(self, call_ids: Sequence[str]) -> Sequence[AudioReady | None]:
+        async with self._db.connection() as connection:
+            rows = await connection.fetch(ASSETS, call_ids)
+        found = {row["call_id"]: audio_ready(row) for row in rows}
+        return [found.get(call_id) for call_id in call_ids]
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:

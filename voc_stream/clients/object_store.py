@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import getproxies
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -16,7 +19,8 @@ from botocore.exceptions import ClientError
 
 from voc_stream.clients.byte_budget import ByteBudget
 from voc_stream.clients.s3_faults import DEPENDENCY, code_of, faults
-from voc_stream.clients.s3_parts import Parts
+from voc_stream.clients.s3_parts import Parts, crc32_of
+from voc_stream.clients.s3_put import DirectPut
 from voc_stream.clients.s3_upload import MultipartUpload
 from voc_stream.clients.streams import ByteStream
 from voc_stream.errors import RejectedError, TransientError
@@ -47,20 +51,20 @@ class ObjectStore:
         self._cleanups: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self._client: Any = None
+        self._direct: DirectPut | None = None
 
     async def open(self) -> None:
         """Make the client and its pool; nothing is asked yet."""
         settings = self._settings
+        session = get_session()
+        if settings.s3_access_key_id:
+            session.set_credentials(settings.s3_access_key_id, settings.s3_secret_access_key.get_secret_value())
         self._client = await self._stack.enter_async_context(
-            get_session().create_client(
-                "s3",
-                region_name=settings.s3_region,
-                endpoint_url=settings.s3_endpoint_url,
-                aws_access_key_id=settings.s3_access_key_id or None,
-                aws_secret_access_key=settings.s3_secret_access_key.get_secret_value() or None,
-                config=_config(settings),
-            )
+            session.create_client("s3", region_name=settings.s3_region, endpoint_url=settings.s3_endpoint_url, config=_config(settings))
         )
+        if not getproxies():
+            self._direct = DirectPut(session, self._client, settings)
+            self._stack.push_async_callback(self._direct.close)
 
     async def close(self) -> None:
         """Wait for uploads that are being aborted, then close the pool."""
@@ -90,7 +94,7 @@ class ObjectStore:
             if not await parts.fill():
                 stored = Stored(key=key, sha256=parts.sha256, size=parts.size)
                 options = self._options(content_type, metadata())
-                await self._put(key, parts.buffer, {"ChecksumCRC32": parts.checksum, "ContentLength": parts.filled, **options}, tags(stored))
+                await self._put(stored, parts.buffer, parts.checksum, options, tags(stored))
                 return stored
             upload = MultipartUpload(self._client, self._bucket, key, self._cleanups)
             await upload.send(parts, self._options(content_type, metadata()))
@@ -103,8 +107,8 @@ class ObjectStore:
     async def put_bytes(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]) -> Stored:
         """Store bytes as an object; the tag `sha256` is added."""
         stored = Stored(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        options = {"ChecksumAlgorithm": "CRC32", **self._options(content_type, metadata)}
-        await self._put(key, data, options, {**tags, "sha256": stored.sha256})
+        options = self._options(content_type, metadata)
+        await self._put(stored, io.BytesIO(data), crc32_of(zlib.crc32(data)), options, {**tags, "sha256": stored.sha256})
         return stored
 
     async def get_bytes(self, key: str, limit: int) -> bytes:
@@ -174,10 +178,16 @@ class ObjectStore:
                     return False
         return True
 
-    async def _put(self, key: str, body: Any, options: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    async def _put(self, stored: Stored, body: io.BytesIO, crc32: str, options: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         tagging = urlencode({name: tag_value(value) for name, value in tags.items()})
+        headers = {"x-amz-checksum-crc32": crc32, "x-amz-tagging": tagging, **_headers(options)}
+        if self._direct is not None and await self._direct.put(stored.key, body, stored.sha256, headers):
+            return
+        body.seek(0)
         with faults(self._bucket):
-            await self._client.put_object(Bucket=self._bucket, Key=key, Body=body, Tagging=tagging, **options)
+            await self._client.put_object(
+                Bucket=self._bucket, Key=stored.key, Body=body, ContentLength=stored.size, ChecksumCRC32=crc32, Tagging=tagging, **options
+            )
 
     async def _chunks(self, body: Any, size: int) -> AsyncIterator[bytes]:
         got = 0
@@ -195,6 +205,14 @@ class ObjectStore:
         return options
 
 
+def _headers(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers that botocore would make of `ObjectStore._options`."""
+    named = {"ContentType": "Content-Type", "ServerSideEncryption": "x-amz-server-side-encryption"}
+    named["SSEKMSKeyId"] = "x-amz-server-side-encryption-aws-kms-key-id"
+    headers = {header: str(options[name]) for name, header in named.items() if name in options}
+    return headers | {f"x-amz-meta-{name}": value for name, value in options["Metadata"].items()}
+
+
 @contextmanager
 def _gone_is_fine() -> Iterator[None]:
     """Pass over an upload that its owner completed or aborted meanwhile."""
@@ -207,7 +225,7 @@ def _gone_is_fine() -> Iterator[None]:
 
 def _config(settings: Settings) -> AioConfig:
     secure = (settings.s3_endpoint_url or "https:").startswith("https:")
-    s3: dict[str, Any] = {"addressing_style": "path" if settings.s3_endpoint_url else "auto"}
+    s3: dict[str, Any] = {"addressing_style": "path" if settings.s3_endpoint_url or "." in settings.bucket else "virtual"}
     if secure:
         # Each part carries a checksum of ours, and TLS protects it: a second hash for the signature is not needed.
         s3["payload_signing_enabled"] = False

@@ -42,7 +42,7 @@ class Parts:
     @property
     def checksum(self) -> str:
         """The present part's CRC-32 as S3 wants it."""
-        return base64.b64encode(self._crc.to_bytes(4, "big")).decode()
+        return crc32_of(self._crc)
 
     async def start(self) -> None:
         """Wait for the first bytes, before memory is taken for a part."""
@@ -72,3 +72,8 @@ class Parts:
                 self._rest = memoryview(chunk)
                 return True
         return False
+
+
+def crc32_of(value: int) -> str:
+    """Return a CRC-32 as S3 wants it."""
+    return base64.b64encode(value.to_bytes(4, "big")).decode()

@@ -68,6 +68,35 @@ async def test_a_batch_with_a_bad_change_leaves_nothing(store: CallStore) -> Non
     assert await store.status("c1") is None
 
 
+async def test_a_bad_change_spoils_nothing_for_those_that_come_at_the_same_time(store: CallStore) -> None:
+    calls = [enriched_call(f"c{number}") for number in range(6)]
+    await store.apply([enriched(call) for call in calls])
+    bad = Downloaded(audio_ready(calls[3], sha256="longer than a digest " * 5), at())
+    changes = [bad if call is calls[3] else downloaded(call) for call in calls]
+    ends = await asyncio.gather(*(store.apply([change]) for change in changes), return_exceptions=True)
+    assert [type(end) for end in ends] == [RejectedError if change is bad else type(None) for change in changes]
+    assert (await store.counts())[Status.DOWNLOADED] == 5
+
+
+async def test_a_row_that_is_held_delays_nobody_else(store: CallStore, db: Database) -> None:
+    calls = [enriched_call(ID), *(enriched_call(f"c{number}") for number in range(5))]
+    await store.apply([*(enriched(call) for call in calls), errored(ID)])
+    async with store.due(1, LATER) as held:
+        waiting = asyncio.create_task(store.apply([downloaded(held[0])]))
+        await asyncio.gather(*(store.apply([downloaded(call)]) for call in calls[1:]))
+        await somebody_waits_for_a_lock(db)
+        assert not waiting.done()
+    await waiting
+    assert (await store.counts())[Status.DOWNLOADED] == 6
+
+
+async def test_recordings_asked_for_at_the_same_time_come_to_those_who_asked(store: CallStore) -> None:
+    calls = [enriched_call(f"c{number}") for number in range(6)]
+    await store.apply([*(enriched(call) for call in calls), *(downloaded(call) for call in calls[::2])])
+    found = await asyncio.gather(*(store.asset(call.call_id) for call in calls))
+    assert [asset.call_id if asset else None for asset in found] == ["c0", None, "c2", None, "c4", None]
+
+
 async def test_a_download_that_overtakes_the_end_of_its_redrive_waits_for_it(store: CallStore, db: Database) -> None:
     await store.apply([enriched(), errored(ID)])
     async with store.due(1, LATER) as calls:
