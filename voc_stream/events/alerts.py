@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-import msgspec
-
-from voc_stream.events.base import Aware, Wire
+from voc_stream.events.base import Aware, TenantId, Wire
 
 Metric = Literal["mean_sentiment", "complaint_share"]
 State = Literal["raised", "cleared"]
 Cause = Literal["data", "rule_removed"]
-
-TenantName = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
 class AlertEvent(Wire, frozen=True, kw_only=True):
@@ -29,7 +25,7 @@ class AlertEvent(Wire, frozen=True, kw_only=True):
     """
 
     alert_id: uuid.UUID
-    tenant_id: TenantName
+    tenant_id: TenantId
     rule: str
     metric: Metric
     state: State

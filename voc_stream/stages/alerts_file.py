@@ -16,7 +16,7 @@ SHORTEST_SECRET = 16
 MOST_RULES = 32
 
 RuleName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-TenantName = Annotated[str, Field(min_length=1, max_length=128)]
+TenantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Fields = dict[str, Any]
 
 _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]{0,127})")

@@ -40,13 +40,15 @@ def test_a_mean_below_the_threshold_raises_an_alert_that_says_why() -> None:
     (event,) = evaluate(RULES, [felt(-0.5, 12)], [], NOON)
 
     assert (event.tenant_id, event.rule, event.state, event.cause) == ("acme", "low", "raised", "data")
-    assert (event.value, event.count, event.threshold, event.window_minutes) == (pytest.approx(-0.5), 12, -0.3, 15)
+    assert event.value == pytest.approx(-0.5)
+    assert (event.count, event.threshold, event.window_minutes) == (12, -0.3, 15)
     assert event.moment == event.raised_at == NOON
 
 
 def test_a_share_of_complaints_above_the_threshold_raises_one_too() -> None:
     (event,) = evaluate(RULES, [complained(4, 12)], [], NOON)
-    assert (event.rule, event.value, event.count) == ("complaints", pytest.approx(1 / 3), 12)
+    assert (event.rule, event.count) == ("complaints", 12)
+    assert event.value == pytest.approx(1 / 3)
 
 
 def test_too_few_events_raise_nothing_and_clear_nothing() -> None:
