@@ -12,7 +12,7 @@ AUDIO ?=
 PARTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-runtime chaos-calls lock clean
+.PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-runtime chaos-calls schemas lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ bench-runtime: setup ## Measure the runtime alone, on the running stack: records
 
 chaos-calls: setup ## Kill the worker ten times while 200 calls pass, then count
 	@$(BIN)/python -m benchmarks.kill
+
+schemas: setup ## Write the JSON Schemas of topics and events into docs/schemas
+	@$(BIN)/faust -A voc_stream schemas
 
 lock: setup ## Write the hashed locks anew
 	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh

@@ -1,20 +1,34 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import click
 
 from voc_stream import bucket as bucket_rules
 from voc_stream import migrate as migrations
+from voc_stream import schemas as schema_writer
 from voc_stream import topic_admin
 from voc_stream.errors import OutsideError
+from voc_stream.generator import send
 from voc_stream.settings import Settings
 
 Command = Callable[[Settings, Callable[[str], None]], Awaitable[int]]
+
+GENERATE_OPTIONS = (
+    click.option("--rate", type=click.FloatRange(min=0.1), default=1000.0, show_default=True, help="Events a second."),
+    click.option("--tenants", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Tenants that share them."),
+    click.option("--events", type=click.IntRange(min=1), help="So many events, then end."),
+    click.option("--seconds", type=click.FloatRange(min=0.1), help="For so long, then end."),
+    click.option("--seed", type=int, help="The same seed gives the same events, ids too; without it they are new."),
+    click.option(
+        "--hours", type=click.FloatRange(0, 8760), default=0.0, show_default=True, help="Spread their times over the last hours; needs an end."
+    ),
+)
 
 
 def attach(app: Any, settings: Settings) -> None:
@@ -34,6 +48,16 @@ def attach(app: Any, settings: Settings) -> None:
     async def bucket(self: Any) -> None:  # noqa: ARG001
         """Create the bucket with its rules; on a second run verify them and report differences."""
         await _run(bucket_rules.run, settings)
+
+    @app.command()
+    async def schemas(self: Any) -> None:  # noqa: ARG001
+        """Write the JSON Schemas of all topics and events into docs/schemas/."""
+        await _run(schema_writer.run, settings)
+
+    @app.command(*GENERATE_OPTIONS)
+    async def generate(self: Any, **plan: Any) -> None:  # noqa: ARG001
+        """Send made-up customer events of many tenants; Ctrl-C ends it."""
+        await _run(partial(send.run, plan=send.Plan(**plan)), settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:

@@ -93,7 +93,7 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         bootstrap_servers=list(settings.kafka_bootstrap),
         client_id="voc-stream-topics",
         request_timeout_ms=int(_TIMEOUT_SECONDS * 1000),
-        **_security(settings),
+        **kafka_security(settings),
     )
     try:
         await admin.start()
@@ -104,7 +104,8 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-def _security(settings: Settings) -> dict[str, Any]:
+def kafka_security(settings: Settings) -> dict[str, Any]:
+    """Return what a client of aiokafka needs to be let in."""
     options: dict[str, Any] = {"security_protocol": settings.kafka_security_protocol}
     if settings.kafka_security_protocol.endswith("SSL"):
         context = ssl.create_default_context(cafile=settings.kafka_ssl_ca_file)
