@@ -8,7 +8,8 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, DataError, OperationalError
 
 from tests.calls import scoring_result
-from voc_stream.clients.clickhouse import CALL_SCORES, outside_error, score_row
+from voc_stream.clients.clickhouse import CALL_SCORES, score_row
+from voc_stream.clients.clickhouse_faults import outside_error
 from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
 
 
