@@ -1,25 +1,33 @@
 """The feeling of English text, -1 to 1, from VADER's lexicon (Hutto & Gilbert 2014, MIT).
 
-A small scorer of our own over that lexicon: as accurate as the reference code on rated texts and faster, and averaged over sentences,
-because the sum over a whole call saturates.
+A small scorer of our own over that lexicon: as accurate as the reference code on rated texts and many times faster, and averaged over
+sentences, because the sum over a whole call saturates.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from voc_stream.nlp.reading import NO_WORD, Vocabulary, WordReader, Words
+
+VERSION = "2"
+"""Changes with every change that may change a score."""
+
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_TOKEN = re.compile(r"[a-z']+|[:;=8][-^]?[()\[\]DPp/\\|]", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _NEGATIONS = _words(
     "not no never none nobody nothing neither nor nowhere without hardly barely scarcely cannot cant can't dont don't doesnt doesn't "
     "didnt didn't isnt isn't arent aren't wasnt wasn't werent weren't wont won't wouldnt wouldn't couldnt couldn't shouldnt shouldn't "
@@ -31,6 +39,7 @@ _BOOSTERS = _words(
     "tremendously unbelievably unusually utterly very"
 )
 _DAMPENERS = _words("almost barely hardly kinda less little marginally occasionally partly scarcely slightly somewhat sorta")
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?;])\s+|(?<=[.!?;][\"')\]])\s+|\n+")
 _BOOST = 0.293
 _NEGATED = -0.74
 _DISTANCE_DECAY = (1.0, 0.95, 0.9)
@@ -41,61 +50,135 @@ _COUNTED_EXCLAMATIONS = 4
 _SATURATION = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class SentimentScorer:
-    """Scores text by a lexicon of word → valence (-4 to 4). Pure; safe in any number of threads."""
+def lexicon_of_vader() -> dict[str, float]:
+    """Read word → valence (-4 to 4) out of the installed ``vaderSentiment`` package.
 
-    lexicon: dict[str, float]
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
+    spec = importlib.util.find_spec("vaderSentiment")
+    if spec is None or spec.origin is None:
+        msg = "vaderSentiment (the sentiment lexicon) is not installed"
+        raise ModuleNotFoundError(msg, name="vaderSentiment")
+    lines = (Path(spec.origin).parent / "vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if line)
+    return {row[0]: float(row[1]) for row in rows}
+
+
+def known_words(lexicon: dict[str, float]) -> frozenset[str]:
+    """Return the words that a vocabulary must hold for a scorer of this lexicon."""
+    return _NEGATIONS | _BOOSTERS | _DAMPENERS | {"but"} | lexicon.keys()
+
+
+class SentimentScorer:
+    """Scores texts by a lexicon. Pure but for what its reader remembers; safe in any number of threads.
+
+    Args:
+        lexicon: word → valence, -4 to 4.
+        reader: reads the texts; its vocabulary holds at least `known_words(lexicon)`.
+    """
+
+    def __init__(self, lexicon: dict[str, float], reader: WordReader) -> None:
+        vocabulary = reader.vocabulary
+        self._reader = reader
+        self._valence = np.zeros(len(vocabulary))
+        for word, valence in lexicon.items():
+            self._valence[vocabulary.numbers[word]] = 0.0 if word in _BOOSTERS else valence
+        self._negation = vocabulary.marks(_NEGATIONS)
+        self._strength = _BOOST * (vocabulary.marks(_BOOSTERS).astype(np.float64) - vocabulary.marks(_DAMPENERS))
+        self._but = vocabulary.numbers["but"]
 
     @classmethod
     def load(cls) -> Self:
-        """Read the lexicon out of the installed ``vaderSentiment`` package.
+        """Make a scorer with a reader of its own over VADER's lexicon.
 
         Raises:
-            ModuleNotFoundError: the package is not installed.
+            ModuleNotFoundError: the package ``vaderSentiment`` is not installed.
         """
-        spec = importlib.util.find_spec("vaderSentiment")
-        if spec is None or spec.origin is None:
-            msg = "vaderSentiment (the sentiment lexicon) is not installed"
-            raise ModuleNotFoundError(msg, name="vaderSentiment")
-        lines = (Path(spec.origin).parent / "vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
-        rows = (line.split("\t") for line in lines if line)
-        return cls({row[0]: float(row[1]) for row in rows})
+        lexicon = lexicon_of_vader()
+        return cls(lexicon, WordReader(Vocabulary.of(sorted(known_words(lexicon)))))
 
     def text(self, text: str) -> float:
-        """The mean over the sentences of ``text``, -1 to 1; 0 for a text without words."""
-        scores = [self.sentence(sentence) for sentence in sentences(text)]
-        return sum(scores) / len(scores) if scores else 0.0
+        """The mean over the sentences of ``text`` that have words, -1 to 1; 0 for a text without words."""
+        return float(self.texts([text])[0])
+
+    def texts(self, texts: Sequence[str]) -> Floats:
+        """The scores of many texts at once."""
+        return self.read(self._reader.read(texts))
 
     def sentence(self, sentence: str) -> float:
-        """One sentence, -1 to 1; 0 where no word of it is in the lexicon."""
-        tokens = _TOKEN.findall(sentence)
-        words = [token.lower() for token in tokens]
-        turn = words.index("but") if "but" in words else None
-        all_capitals = sentence.isupper()
-        total = 0.0
-        for at, word in enumerate(words):
-            if word not in self.lexicon or word in _BOOSTERS:
-                continue
-            shouted = not all_capitals and len(word) > 1 and tokens[at].isupper()
-            weight = 1.0 if turn is None else _BEFORE_BUT if at < turn else _AFTER_BUT
-            total += weight * self._valence(words, at, shouted=shouted)
-        if not total:
-            return 0.0
-        total += math.copysign(_SHOUT, total) * min(sentence.count("!"), _COUNTED_EXCLAMATIONS)
-        return total / math.sqrt(total * total + _SATURATION)
+        """Score ``sentence`` as one, whatever its punctuation: -1 to 1, 0 where no word of it is in the lexicon."""
+        words = self._reader.read([sentence])
+        return float(self._sentences(words, np.zeros(len(words.numbers), dtype=np.int64), 1)[0])
 
-    def _valence(self, words: list[str], at: int, *, shouted: bool) -> float:
-        valence = self.lexicon[words[at]]
-        strength = _CAPITALS if shouted else 0.0
-        factor = 1.0
-        for decay, word in zip(_DISTANCE_DECAY, reversed(words[max(0, at - 3) : at]), strict=False):
-            strength += decay * _BOOST * ((word in _BOOSTERS) - (word in _DAMPENERS))
-            if word in _NEGATIONS:
-                factor = _NEGATED
-        return (valence + math.copysign(strength, valence * strength)) * factor
+    def read(self, words: Words) -> Floats:
+        """The scores of texts that were read by a reader of the same vocabulary."""
+        closing = words.ends_sentence()
+        closing[words.ends[words.lengths > 0] - 1] = True
+        after = np.cumsum(closing)
+        total = int(after[-1]) if len(after) else 0
+        sentence: Places = after - closing
+        scores = self._sentences(words, sentence, total)
+        counted = np.bincount(sentence[words.numbers != NO_WORD], minlength=total) > 0
+        owner = np.searchsorted(words.ends, np.flatnonzero(closing), side="right")
+        texts = len(words.lengths)
+        sums = np.bincount(owner[counted], weights=scores[counted], minlength=texts)
+        return sums / np.maximum(np.bincount(owner[counted], minlength=texts), 1)
+
+    def _sentences(self, words: Words, sentence: Places, total: int) -> Floats:
+        """Score sentences.
+
+        Args:
+            words: the words of the texts.
+            sentence: for each word, the number of its sentence.
+            total: how many sentences there are.
+        """
+        felt = np.flatnonzero(self._valence[words.numbers])
+        where = sentence[felt]
+        valence = self._in_context(words, sentence, felt) * self._turned(words, sentence, felt, total)
+        sums = np.bincount(where, weights=valence, minlength=total).astype(np.float64)
+        marks = words.exclamations()
+        marked = np.flatnonzero(marks)
+        if len(marked):
+            counts = np.bincount(sentence[marked], weights=marks[marked], minlength=total)
+            sums = sums + np.sign(sums) * _SHOUT * np.minimum(counts, _COUNTED_EXCLAMATIONS)
+        scores: Floats = sums / np.sqrt(sums * sums + _SATURATION)
+        return scores
+
+    def _in_context(self, words: Words, sentence: Places, felt: Places) -> Floats:
+        """Return the valence of the words at ``felt``, given the three words before each, and its capitals."""
+        valence = self._valence[words.numbers[felt]]
+        strength = self._shouted(words, sentence, felt)
+        factor = np.ones(len(felt))
+        for distance, decay in enumerate(_DISTANCE_DECAY, start=1):
+            before = np.maximum(felt - distance, 0)
+            near = (felt >= distance) & (sentence[before] == sentence[felt])
+            number = words.numbers[before]
+            strength += near * decay * self._strength[number]
+            factor[near & self._negation[number]] = _NEGATED
+        return (valence + np.sign(valence) * strength) * factor
+
+    def _shouted(self, words: Words, sentence: Places, felt: Places) -> Floats:
+        """Return what capitals add to the words at ``felt``: nothing in a sentence without a small letter."""
+        loud = words.in_capitals(felt)
+        if loud.any():
+            with_small = np.zeros(int(sentence[-1]) + 1, dtype=np.bool_)
+            with_small[sentence[words.has_small()]] = True
+            loud &= with_small[sentence[felt]]
+        return np.where(loud, _CAPITALS, 0.0)
+
+    def _turned(self, words: Words, sentence: Places, felt: Places, total: int) -> Floats:
+        """Return the weights of the words at ``felt``: what comes before the first "but" of a sentence counts less than what comes after."""
+        turns = np.flatnonzero(words.numbers == self._but)
+        if not len(turns):
+            return np.ones(len(felt))
+        first = np.full(total, len(sentence))
+        # Of several values for one place the last stays: hence backwards.
+        first[sentence[turns[::-1]]] = turns[::-1]
+        turn = first[sentence[felt]]
+        return np.where(turn == len(sentence), 1.0, np.where(felt < turn, _BEFORE_BUT, _AFTER_BUT))
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of ``text``, by its punctuation; empty ones left out."""
-    return [part for part in (piece.strip() for piece in _SENTENCE_END.split(text)) if part]
+    return [part for part in (piece.strip() for piece in _BETWEEN_SENTENCES.split(text)) if part]

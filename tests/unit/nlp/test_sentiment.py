@@ -52,12 +52,24 @@ def test_scores_stay_within_minus_one_and_one(scorer: SentimentScorer) -> None:
     assert -1 <= scorer.text("hate " * 500) < 0 < scorer.text("love " * 500) <= 1
 
 
-def test_sentences_are_cut_at_their_ends() -> None:
-    assert sentences("One. Two! Three?\nFour") == ["One.", "Two!", "Three?", "Four"]
-
-
 @pytest.mark.skipif(not RATED.exists(), reason="../shared/data/text is not here")
 def test_it_agrees_with_people_on_customer_reviews(scorer: SentimentScorer) -> None:
     with RATED.open(encoding="utf-8", newline="") as file:
         rows = [(float(row["rating"]), scorer.text(row["text"])) for row in csv.DictReader(file) if row["source"] == "amazon"]
     assert statistics.correlation(*zip(*rows, strict=True)) > 0.55
+
+
+def test_sentences_are_cut_at_their_ends() -> None:
+    assert sentences('One. Two! "Three?" Four\nFive') == ["One.", "Two!", '"Three?"', "Four", "Five"]
+
+
+def test_texts_together_score_as_each_alone(scorer: SentimentScorer) -> None:
+    texts = ["This is great! But the wait was awful.", "", "ok", "NOT good at all.", "...", "I love it but it is BAD", "(so good)"]
+    assert scorer.texts(texts).tolist() == [scorer.text(text) for text in texts]
+    assert scorer.texts([]).tolist() == []
+    assert scorer.texts(["", " "]).tolist() == [0.0, 0.0]
+
+
+def test_nothing_of_one_sentence_or_text_reaches_into_the_next(scorer: SentimentScorer) -> None:
+    assert scorer.texts(["it is not", "good"])[1] == scorer.text("good")
+    assert scorer.text("It is not. Good.") == pytest.approx(scorer.sentence("Good.") / 2)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from voc_stream.nlp import reading
+from voc_stream.nlp.reading import NO_WORD, UNKNOWN, Vocabulary, WordReader
+
+VOCABULARY = Vocabulary.of(["good", "don't", "well", "done"], ["good", ":)"])
+GOOD, DONT, WELL, DONE, SMILE = (VOCABULARY.numbers[word] for word in ("good", "don't", "well", "done", ":)"))
+
+
+@pytest.fixture
+def reader() -> WordReader:
+    return WordReader(VOCABULARY)
+
+
+def test_words_are_numbered_once_from_two_on() -> None:
+    assert sorted(VOCABULARY.numbers.values()) == [2, 3, 4, 5, 6]
+    assert len(VOCABULARY) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("good", [GOOD]),
+        ("GOOD, Good; (good)", [GOOD, GOOD, GOOD]),
+        ("well-done", [WELL, DONE]),
+        ("don't don\u2019t", [DONT, DONT]),
+        ("'good'", [GOOD]),
+        ("a good 2nd", [UNKNOWN, GOOD, UNKNOWN]),
+        (":) good:)", [SMILE, GOOD, SMILE]),
+        ("-- good , ", [GOOD]),
+        ("... !", [NO_WORD, NO_WORD]),
+        ("", []),
+        ("猫が好き", []),
+    ],
+)
+def test_a_text_is_its_words_in_order(reader: WordReader, text: str, numbers: list[int]) -> None:
+    assert reader.read([text]).numbers.tolist() == numbers
+
+
+def test_texts_lie_one_after_the_other(reader: WordReader) -> None:
+    words = reader.read(["good", "", "well done", ""])
+    assert words.lengths.tolist() == [1, 0, 2, 0]
+    assert words.ends.tolist() == [1, 1, 3, 3]
+    assert words.count(VOCABULARY.marks(["good", "done"])).tolist() == [1, 0, 1, 0]
+
+
+def test_no_texts_are_no_words(reader: WordReader) -> None:
+    words = reader.read([])
+    assert (len(words.numbers), len(words.lengths)) == (0, 0)
+    assert words.count(VOCABULARY.marks(["good"])).tolist() == []
+
+
+def test_punctuation_is_kept_at_the_word_before_it(reader: WordReader) -> None:
+    words = reader.read(['Good! well? "done." good\nGOOD :) ;)'])
+    assert words.ends_sentence().tolist() == [True, True, True, False, True, False, False, False]
+    assert words.exclamations().tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert words.in_capitals(np.arange(6)).tolist() == [False, False, False, False, False, True]
+
+
+def test_what_is_remembered_changes_nothing(reader: WordReader) -> None:
+    text = "Well-DONE!! don't, GOOD."
+    first, again = reader.read([text]), reader.read([text])
+    assert first.numbers.tolist() == again.numbers.tolist()
+    assert first.exclamations().tolist() == again.exclamations().tolist()
+
+
+def test_what_is_remembered_is_bounded_in_number_and_length(reader: WordReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_REMEMBERED_PIECES", 10)
+    words = reader.read([" ".join(f"w{at}" for at in range(100)), "x" * 1000, "good"])
+    assert words.lengths.tolist() == [100, 1, 1]
+    assert len(reader._pieces) <= 10
+    assert max(map(len, reader._pieces)) < 1000

@@ -1,0 +1,158 @@
+"""Text as arrays of word numbers, a whole window of texts at once.
+
+Everything that reads English (feeling, language, topic) wants the same words of the same texts, and Python's price is by the step, not
+by the letter. So a text is split once, each distinct piece between two spaces is read once and remembered as ready bytes, and what
+follows is arithmetic on arrays.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Flags = npt.NDArray[np.bool_]
+
+UNKNOWN = 0
+"""The number of a word that is not in the vocabulary."""
+NO_WORD = 1
+"""The number of a piece without a word, kept for its punctuation."""
+
+_NUMBER_BITS = 20
+_NUMBER = (1 << _NUMBER_BITS) - 1
+_CAPITALS = 1 << 20
+_SMALL = 1 << 21
+_END = 1 << 22
+_EXCLAMATIONS_AT = 23
+_MOST_EXCLAMATIONS = 7
+
+_PART = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*|[:;=][-^]?[()\[\]DPp/\\|]", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?][\"')\]]*$|;$")
+_REMEMBERED_PIECES = 50_000
+_LONGEST_REMEMBERED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Known words, small letters, by their number from 2 on; at most a million."""
+
+    numbers: dict[str, int]
+
+    @classmethod
+    def of(cls, *sources: Iterable[str]) -> Vocabulary:
+        """Number the words of all sources, in order of first appearance."""
+        distinct = dict.fromkeys(word for source in sources for word in source)
+        return cls({word: number for number, word in enumerate(distinct, start=NO_WORD + 1)})
+
+    def __len__(self) -> int:
+        """One more than the highest number: the length of an array indexed by numbers."""
+        return len(self.numbers) + NO_WORD + 1
+
+    def marks(self, words: Iterable[str]) -> Flags:
+        """Return an array by number: whether the word is one of these."""
+        marked = np.zeros(len(self), dtype=np.bool_)
+        marked[[self.numbers[word] for word in words]] = True
+        return marked
+
+
+class Words:
+    """The words of some texts, one after the other.
+
+    Attributes:
+        lengths: how many words each text has; the arrays below are as long as their sum.
+    """
+
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self._codes = np.frombuffer(b"".join(parts), dtype=np.int32)
+        self.lengths = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)) >> 2
+
+    @cached_property
+    def numbers(self) -> npt.NDArray[np.int32]:
+        """The words' numbers in the vocabulary."""
+        return self._codes & _NUMBER
+
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """For each text, the place after its last word."""
+        return np.cumsum(self.lengths)
+
+    def ends_sentence(self) -> Flags:
+        """Whether a sentence ends after the word."""
+        ends: Flags = (self._codes & _END) != 0
+        return ends
+
+    def in_capitals(self, at: npt.NDArray[np.int64]) -> Flags:
+        """Whether the words at these places are of two or more letters, all capital."""
+        loud: Flags = (self._codes[at] & _CAPITALS) != 0
+        return loud
+
+    def has_small(self) -> Flags:
+        """Whether the word has a small letter."""
+        small: Flags = (self._codes & _SMALL) != 0
+        return small
+
+    def exclamations(self) -> npt.NDArray[np.int32]:
+        """How many exclamation marks stand at the word, at most seven."""
+        return self._codes >> _EXCLAMATIONS_AT
+
+    def count(self, marked: Flags) -> npt.NDArray[np.int64]:
+        """For each text, how many of its words are marked (an array by number)."""
+        sums = np.concatenate(([0], np.cumsum(marked[self.numbers])))
+        counts: npt.NDArray[np.int64] = sums[self.ends] - sums[self.ends - self.lengths]
+        return counts
+
+
+class WordReader:
+    """Turns texts into words. Safe in any number of threads; remembers a bounded number of distinct pieces.
+
+    Args:
+        vocabulary: the words that are told apart.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._pieces = _Pieces(vocabulary.numbers)
+
+    def read(self, texts: Iterable[str]) -> Words:
+        """Read texts; a line's end is a sentence's end."""
+        piece = self._pieces.__getitem__
+        return Words([b"".join(map(piece, (text.replace("\n", " . ") if "\n" in text else text).split())) for text in texts])
+
+
+class _Pieces(dict[str, bytes]):
+    """What stands between two spaces → the codes of its words, four bytes each."""
+
+    def __init__(self, numbers: dict[str, int]) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def __missing__(self, piece: str) -> bytes:
+        codes = self._read(piece.replace("\u2019", "'")).tobytes()
+        if len(piece) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED_PIECES:
+                self.clear()
+            self[piece] = codes
+        return codes
+
+    def _read(self, piece: str) -> array[int]:
+        number = self._numbers.get(piece)
+        codes = array("i", [self._code(part) for part in _PART.findall(piece)] if number is None else [number | _SMALL])
+        marks = min(piece.count("!"), _MOST_EXCLAMATIONS) << _EXCLAMATIONS_AT
+        if _SENTENCE_END.search(piece):
+            marks |= _END
+        if marks:
+            if not codes:
+                codes.append(NO_WORD)
+            codes[-1] |= marks
+        return codes
+
+    def _code(self, part: str) -> int:
+        code = self._numbers.get(part.lower(), UNKNOWN)
+        if not part.isupper():
+            return code | _SMALL
+        return code | _CAPITALS if len(part) > 1 else code
