@@ -161,8 +161,11 @@ async def run(settings: Settings, echo: Callable[[str], None], plan: Plan) -> in
     """Send what is planned; Ctrl-C and SIGTERM end it early.
 
     Returns:
-        0: Kafka acknowledged every event that was sent; 1: it did not.
+        0: Kafka acknowledged every event that was sent; 1: it did not; 2: the plan contradicts itself.
     """
+    if plan.hours and plan.count is None:
+        echo("generate: --hours needs an end, --events or --seconds: else nobody knows how dense the events are")
+        return 2
     generator = Generator(settings, plan, echo)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
