@@ -39,3 +39,9 @@ HOP_SECONDS = Histogram(
 )
 SCORED = Counter("voc_scored_calls", "Calls with a final result.", ("outcome", "reason"), registry=REGISTRY)
 REDRIVEN = Counter("voc_redriven_calls", "Parked or failed calls published again.", registry=REGISTRY)
+
+ALERTS = Counter("voc_alerts", "Alerts raised and cleared.", ("metric", "state"), registry=REGISTRY)
+ALERTS_OPEN = Gauge("voc_alerts_open", "Alerts raised and not cleared.", registry=REGISTRY)
+ALERTS_EVALUATED = Gauge("voc_alerts_evaluated_timestamp_seconds", "When this replica last evaluated the rules.", registry=REGISTRY)
+ALERT_POSTS = Counter("voc_alert_posts", "Posts to webhooks.", ("result",), registry=REGISTRY)
+ALERT_OUTBOX_AGE = Gauge("voc_alert_outbox_oldest_seconds", "Age of the oldest alert that is not told yet.", ("channel",), registry=REGISTRY)
