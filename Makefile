@@ -2,14 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RIVALS := .venv-rivals
 STACK := $(BIN)/python -m voc_stream.devstack
 
 # make demo: ONCE=1 ends by itself, CALLS=12 so many calls, AUDIO=dir replays a folder of recordings
 ONCE ?=
 CALLS ?=
 AUDIO ?=
-# make bench-calls: only these parts
+# make bench, make bench-calls: only these parts
 PARTS ?=
+# make chaos-voc: so many events and kills, and the seed of an earlier run
+EVENTS ?=
+KILLS ?=
+SEED ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-runtime chaos-calls schemas lock clean
@@ -57,7 +62,14 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: bench-calls ## Run every benchmark
+bench: setup $(RIVALS)/.installed ## Customer events against their rivals and targets (PARTS="rivals engine light backlog"; all but backlog by default)
+	@$(BIN)/python -m benchmarks.events $(PARTS)
+
+$(RIVALS)/.installed: requirements/rivals.txt
+	@test -x $(RIVALS)/bin/python || $(PYTHON) -m venv $(RIVALS)
+	@echo "installing the rivals (requirements/rivals.txt, about 300 MB) ..."
+	@$(BIN)/uv pip sync --quiet --python $(RIVALS)/bin/python --require-hashes requirements/rivals.txt
+	@touch $@
 
 bench-calls: setup ## Measure the calls pipeline (PARTS="runtime memory downloads scoring arrivals")
 	@$(BIN)/python -m benchmarks.calls $(PARTS)
@@ -67,6 +79,9 @@ bench-runtime: setup ## Measure the runtime alone, on the running stack: records
 
 chaos-calls: setup ## Kill the worker ten times while 200 calls pass, then count
 	@$(BIN)/python -m benchmarks.kill
+
+chaos-voc: setup ## Kill, freeze and cut off workers while 200,000 numbered events pass, then count (EVENTS=n KILLS=n SEED=n)
+	@$(BIN)/python -m benchmarks.chaos_voc $(if $(EVENTS),--events $(EVENTS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 schemas: setup ## Write the JSON Schemas of topics and events into docs/schemas
 	@$(BIN)/faust -A voc_stream schemas

@@ -1,0 +1,74 @@
+"""Fills a topic quickly: whole record batches, made before they are sent, spread evenly over its partitions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from itertools import cycle
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+BATCH_BYTES = 64 << 10
+# Batches that are on their way at once.
+_IN_FLIGHT = 32
+# Lets others have the loop; building a batch takes a fraction of a millisecond.
+_BATCHES_BETWEEN_BREATHS = 8
+
+Record = tuple[bytes | None, bytes]
+
+
+async def make_topic(bootstrap: list[str], name: str, partitions: int) -> None:
+    """Create a topic; one that is there stays."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, partitions, 1)])
+    finally:
+        await admin.close()
+
+
+async def fill(bootstrap: list[str], topic: str, partitions: int, records: Iterable[Record]) -> int:
+    """Write records (key, value), a batch to a partition, then the next batch to the next; returns how many."""
+    async with _producer(bootstrap) as producer:
+        room = asyncio.Semaphore(_IN_FLIGHT)
+        rest = iter(records)
+        count = 0
+        for number, partition in enumerate(cycle(range(partitions))):
+            await room.acquire()
+            batch = producer.create_batch()
+            count += (added := _add(batch, rest))
+            if not added:
+                break
+            future = await producer.send_batch(batch, topic, partition=partition)
+            future.add_done_callback(lambda _: room.release())
+            if number % _BATCHES_BETWEEN_BREATHS == 0:
+                await asyncio.sleep(0)
+        await producer.flush()
+    return count
+
+
+def _add(batch: object, records: Iterator[Record]) -> int:
+    """Add records until the batch is full."""
+    append = batch.append  # type: ignore[attr-defined]
+    now = int(time.time() * 1000)
+    count = size = 0
+    for key, value in records:
+        append(key=key, value=value, timestamp=now)
+        count += 1
+        size += len(value) + 64
+        if size > BATCH_BYTES:
+            break
+    return count
+
+
+@asynccontextmanager
+async def _producer(bootstrap: list[str]) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", compression_type="lz4", max_batch_size=2 * BATCH_BYTES)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()

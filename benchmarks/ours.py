@@ -1,0 +1,47 @@
+"""Our own worker as the events' benchmarks run it: a consumer group, topics and tables of its own for each run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from benchmarks.field import Field
+from voc_stream import topic_admin
+from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.worker_process import WorkerProcess
+
+PARTITIONS = 12
+# The calls pipeline runs in the same process, as in production, with nothing to do.
+_QUIET = {"AVAYA_POLL_SECONDS": "60", "AVAYA_SWEEP_SECONDS": "900", "LOG_LEVEL": "warning", "SCORING_URL": "http://127.0.0.1:9"}
+
+
+def make_topics(field: Field, group: str, topic: str) -> None:
+    """Create a topic of events, and what a group needs beside it (its changelogs).
+
+    Raises:
+        StackError: they could not be made.
+    """
+    lines: list[str] = []
+    settings = field.settings.model_copy(update={"kafka_group_id": group, "kafka_topics": (topic,)})
+    if asyncio.run(topic_admin.run(settings, lines.append)):
+        raise StackError("\n".join(lines))
+
+
+@contextmanager
+def our_worker(field: Field, group: str, topic: str, settings: Mapping[str, str]) -> Iterator[WorkerProcess]:
+    """Lend a worker of a new group that reads a topic from its beginning."""
+    make_topics(field, group, topic)
+    own = {**_QUIET, "KAFKA_GROUP_ID": group, "KAFKA_TOPICS": topic, "KAFKA_INCARNATION": group, **settings}
+    with field.worker(own, name=group, ready=False) as worker:
+        yield worker
+
+
+def must_run(worker: WorkerProcess) -> None:
+    """Raise when a worker has ended.
+
+    Raises:
+        StackError: with the end of its log.
+    """
+    if (code := worker.poll()) is not None:
+        raise StackError(f"the worker ended with {code}:\n{worker.last_lines()}")
