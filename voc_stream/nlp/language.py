@@ -45,20 +45,25 @@ class LanguageDetector:
         self._function_words = vocabulary.marks(FUNCTION_WORDS)
         self._model = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
-    def languages(self, texts: Sequence[str], words: Words) -> list[str]:
+    def languages(self, texts: Sequence[str], words: Words, declared: Sequence[str]) -> list[str]:
         """Return the language of each text, two or three letters (ISO 639), `UNDECIDED` where there is no telling.
 
         Args:
             texts: the texts.
             words: the same, read.
+            declared: what their events say, see `declared_language`; it stands where it names a language.
         """
         found = words.count(self._function_words)
         plainly = (found >= _ENOUGH) & (found >= _ENOUGH_SHARE * words.lengths)
-        return [ENGLISH if english and text.isascii() else self.ask_model(text) for text, english in zip(texts, plainly.tolist(), strict=True)]
+        return [
+            said or (ENGLISH if english and text.isascii() else self.ask_model(text))
+            for said, text, english in zip(declared, texts, plainly.tolist(), strict=True)
+        ]
 
     def ask_model(self, text: str) -> str:
         """Return what the model says of the beginning of a text; a verdict it does not trust itself in is none."""
-        best = self._model.detect(text[:_CHARACTERS_LOOKED_AT], model="lite")
+        readable = text[:_CHARACTERS_LOOKED_AT].encode("utf-8", "replace").decode()
+        best = self._model.detect(readable, model="lite")
         if not best or best[0]["score"] < _TRUSTED:
             return UNDECIDED
         language: str = best[0]["lang"]

@@ -102,7 +102,14 @@ class Words:
 
     def count(self, marked: Flags) -> npt.NDArray[np.int64]:
         """For each text, how many of its words are marked (an array by number)."""
-        sums = np.concatenate(([0], np.cumsum(marked[self.numbers])))
+        return self._per_text(marked[self.numbers])
+
+    def count_spoken(self) -> npt.NDArray[np.int64]:
+        """For each text, how many of its words are words, not punctuation by itself."""
+        return self._per_text(self.numbers != NO_WORD)
+
+    def _per_text(self, flags: Flags) -> npt.NDArray[np.int64]:
+        sums = np.concatenate(([0], np.cumsum(flags)))
         counts: npt.NDArray[np.int64] = sums[self.ends] - sums[self.ends - self.lengths]
         return counts
 

@@ -45,6 +45,7 @@ def test_texts_lie_one_after_the_other(reader: WordReader) -> None:
     assert words.lengths.tolist() == [1, 0, 2, 0]
     assert words.ends.tolist() == [1, 1, 3, 3]
     assert words.count(VOCABULARY.marks(["good", "done"])).tolist() == [1, 0, 1, 0]
+    assert reader.read(["good ...", "..."]).count_spoken().tolist() == [1, 0]
 
 
 def test_no_texts_are_no_words(reader: WordReader) -> None:
