@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     scorer_max_seconds: PositiveFloat = 14_400.0
     scorer_min_seconds: PositiveFloat = 3.0
 
+    # Topics
+    topics_file: Path | None = None
+
     # Alerts
     alerts_file: Path | None = None
     alerts_seconds: PositiveFloat = 15.0
