@@ -49,7 +49,7 @@ async def own_warehouse(settings: Settings) -> AsyncIterator[Settings]:
 
 def empty_tables(settings: Settings) -> None:
     """Remove every row; the append-only log is dropped and kept empty by its own tests."""
-    _execute(settings.postgres_dsn.get_secret_value(), sql.SQL("TRUNCATE call, call_event, ingestion_checkpoint, dead_letter, agent CASCADE"))
+    _execute(settings.postgres_dsn.get_secret_value(), sql.SQL("TRUNCATE call, call_event, ingestion_checkpoint, dead_letter, agent, alert CASCADE"))
 
 
 def _execute(dsn: str, statement: sql.SQL | sql.Composed) -> None:

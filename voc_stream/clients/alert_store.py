@@ -62,6 +62,12 @@ class AlertStore:
             now: datetime = await connection.fetchval("SELECT clock_timestamp()")
             return now, [Episode(**row) for row in await connection.fetch(_EPISODES, cleared_after)]
 
+    async def open_episodes(self) -> int:
+        """Return how many alerts are raised and not cleared."""
+        async with self._db.connection() as connection:
+            count: int = await connection.fetchval("SELECT count(*) FROM alert WHERE cleared_at IS NULL")
+        return count
+
     async def write(self, event: AlertEvent, channels: Sequence[Channel], *, asked_at: datetime, cool_down: timedelta = timedelta()) -> bool:
         """Raise or clear an alert, and put what is to be told of it into the outbox; all of it or nothing.
 

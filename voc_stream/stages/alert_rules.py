@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
@@ -153,6 +154,11 @@ class AlertRules:
     def windows(self) -> list[int]:
         """The windows' lengths in minutes, each once."""
         return sorted({rule.window_minutes for rule in self.everything})
+
+    @property
+    def longest_cool_down(self) -> timedelta:
+        """After this no rule remembers an episode that was cleared."""
+        return timedelta(minutes=max((rule.cool_down_minutes for rule in self.everything), default=0))
 
     @property
     def smallest_count(self) -> int:
