@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     kafka_bootstrap: CommaList = ("localhost:9092",)
     kafka_group_id: str = Field("voc-processor", pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")
     kafka_topics: CommaList = ("voc.calls", "voc.actions", "voc.metrics")
+    kafka_incarnation: str = Field("1", pattern=r"^[A-Za-z0-9._-]{1,32}$")
     kafka_replication: PositiveInt | None = None
     kafka_session_timeout: PositiveFloat = 10.0
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -83,6 +84,17 @@ class Settings(BaseSettings):
     clickhouse_timeout_seconds: PositiveFloat = 30.0
     clickhouse_partition_by: Literal["month", "tenant"] = "month"
     clickhouse_token_window: Annotated[int, Field(ge=100, le=1_000_000)] = 100_000
+    clickhouse_token_seconds: PositiveFloat = 600.0
+
+    # Customer events
+    batch_size: Annotated[int, Field(ge=1, le=20_000)] = 500
+    batch_flush_seconds: PositiveFloat = 2.0
+    batch_size_max: Annotated[int, Field(ge=1, le=20_000)] = 8000
+    dedup_window_seconds: PositiveFloat = 86_400.0
+    dedup_max_ids: Annotated[int, Field(ge=1000)] = 2_000_000
+    tenants_strict: bool = False
+    voc_annotate: Literal["default", "off"] = "default"
+    voc_overflow_tenants: CommaList = ()
 
     # HTTP
     http_host: str = "127.0.0.1"
@@ -191,6 +203,8 @@ class Settings(BaseSettings):
             (outside_dev and not keys, f"PII_KEYS must be set when APP_ENV={self.app_env}: customer data is never stored in the clear"),
             (outside_dev and self.kafka_replication == 1, f"KAFKA_REPLICATION=1 loses data with one broker; APP_ENV={self.app_env} needs 3"),
             (self.app_env == "prod" and self.avaya_url.startswith("http:"), "AVAYA_URL must be https when APP_ENV=prod: it carries a password"),
+            (self.batch_size_max < self.batch_size, "BATCH_SIZE_MAX must be at least BATCH_SIZE"),
+            (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
             (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
             (bool(self.kafka_ssl_cert_file) != bool(self.kafka_ssl_key_file), "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE go together"),

@@ -17,9 +17,13 @@ VOC_ACTIONS = "voc.actions"
 VOC_METRICS = "voc.metrics"
 VOC_ALERTS = "voc.alerts"
 MODEL_VERSION_UPDATED = "model.version.updated"
+# Events of tenants that were given a lane of their own (VOC_OVERFLOW_TENANTS).
+VOC_OVERFLOW = "voc.overflow"
 
 # The table of calls that the dedup stage has seen; its changelog has the source's partitions.
 CALLS_SEEN = "calls-seen"
+# The ledger of the windows in which customer events are stored; likewise.
+EVENT_RANGES = "event-ranges"
 
 MAX_MESSAGE_BYTES = 1 << 20
 # What a dead letter adds to the original: error, stack, coordinates.
@@ -85,7 +89,8 @@ CALLS_PIPELINE = (
 def all_topics(settings: Settings) -> tuple[Topic, ...]:
     """Return everything that must be there before a worker starts: topics, dead-letter twins, Faust's own."""
     voc_names = dict.fromkeys((VOC_CALLS, VOC_ACTIONS, VOC_METRICS, *settings.kafka_topics))
-    ours = (*CALLS_PIPELINE, *(Topic(name, "tenant's own", 12, 7 * _DAY) for name in voc_names))
+    overflow = Topic(VOC_OVERFLOW, "event_id", 12, 7 * _DAY)
+    ours = (*CALLS_PIPELINE, *(Topic(name, "tenant's own", 12, 7 * _DAY) for name in voc_names), overflow)
     twins = tuple(twin for topic in ours if (twin := topic.dead_letter))
     return (*ours, *twins, *_of_faust(settings.kafka_group_id))
 
@@ -94,5 +99,6 @@ def _of_faust(app_id: str) -> tuple[Topic, ...]:
     """Return what Faust would create itself, if it could on Kafka 4."""
     return (
         Topic(f"{app_id}-{CALLS_SEEN}-changelog", "call_id", 12, None, cleanup="compact", consumed=False),
+        Topic(f"{app_id}-{EVENT_RANGES}-changelog", "partition, claim and first offset", 12, None, cleanup="compact", consumed=False),
         Topic(f"{app_id}-__assignor-__leader", "none", 1, _DAY, consumed=False),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from faust.types import TP
 
+from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.ledger import PartitionLedger, RecordBatch
 
 Quiesce = Callable[[float], Awaitable[None]]
@@ -20,12 +21,14 @@ class Intake:
         max_records: unresolved records a partition may have before fetching from it pauses.
         max_bytes: the same in bytes.
         grace: seconds that running work gets to finish at a stop or a rebalance before it is abandoned, un-acked.
+        lease: tells whether the assignment still is ours.
     """
 
-    def __init__(self, *, max_records: int = 8000, max_bytes: int = 8 << 20, grace: float = 10.0) -> None:
+    def __init__(self, *, max_records: int = 8000, max_bytes: int = 8 << 20, grace: float = 10.0, lease: Lease | None = None) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._grace = grace
+        self.lease = lease or Lease()
         self._ledgers: dict[TP, PartitionLedger] = {}
         self._stages: list[Quiesce] = []
 
@@ -33,12 +36,12 @@ class Intake:
         """Add a stage: a coroutine function that finishes or abandons its running work within the seconds it is given."""
         self._stages.append(quiesce)
 
-    def take(self, tp: TP, records: Sequence[Any], position: int, on_done: Callable[[], None]) -> RecordBatch:
-        """Account for freshly fetched records of a partition; `position` is where its reading began."""
+    def take(self, tp: TP, records: Sequence[Any], position: int, on_done: Callable[[], None], *, generation: int = 0) -> RecordBatch:
+        """Account for freshly fetched records of a partition; `position` is where its reading stood before them."""
         ledger = self._ledgers.get(tp)
         if ledger is None:
             ledger = self._ledgers[tp] = PartitionLedger(position, max_records=self._max_records, max_bytes=self._max_bytes)
-        batch = RecordBatch(tp.topic, tp.partition, records, ledger=ledger, on_done=on_done)
+        batch = RecordBatch(tp.topic, tp.partition, records, ledger=ledger, position=position, generation=generation, on_done=on_done)
         ledger.add(batch)
         return batch
 

@@ -19,17 +19,29 @@ class RecordBatch:
         partition: number of the partition.
         records: consumer records in offset order, never empty; offsets may have holes (transaction markers, compaction).
         ledger: where the batch is accounted for.
+        position: where reading stood before it: no record lies between there and the first; by default the first record's offset.
+        generation: of the consumer group that fetched it.
         on_done: called once, when the last record is resolved.
     """
 
-    __slots__ = ("_flags", "_ledger", "_on_done", "bytes", "partition", "pending", "records", "topic")
+    __slots__ = ("_flags", "_ledger", "_on_done", "bytes", "generation", "partition", "pending", "position", "records", "topic")
 
     def __init__(
-        self, topic: str, partition: int, records: Sequence[Any], *, ledger: PartitionLedger, on_done: Callable[[], None] | None = None
+        self,
+        topic: str,
+        partition: int,
+        records: Sequence[Any],
+        *,
+        ledger: PartitionLedger,
+        position: int | None = None,
+        generation: int = 0,
+        on_done: Callable[[], None] | None = None,
     ) -> None:
         self.topic = topic
         self.partition = partition
         self.records = records
+        self.position = int(records[0].offset) if position is None else position
+        self.generation = generation
         self.pending = len(records)
         self.bytes = sum((record.serialized_key_size or 0) + (record.serialized_value_size or 0) for record in records)
         self._ledger = ledger
@@ -59,6 +71,21 @@ class RecordBatch:
             return
         self._flags[index] = 1
         self._settle(1)
+
+    def resolve_between(self, start: int, stop: int) -> None:
+        """Mark the records of these indexes, the last exclusive, as done with."""
+        if self._ledger.closed or not self.pending:
+            return
+        if self._flags is None:
+            self._flags = bytearray(len(self.records))
+        fresh = self._flags.count(0, start, stop)
+        self._flags[start:stop] = b"\1" * (stop - start)
+        if fresh:
+            self._settle(fresh)
+
+    def want_until(self, offset: int) -> None:
+        """Let its partition be fetched from up to this offset, however much that is: the stage can only go on with all of it."""
+        self._ledger.wanted = offset
 
     def resolve_all(self) -> None:
         """Mark every record as done with."""
@@ -98,10 +125,13 @@ class PartitionLedger:
         self.letting_go = False
         self.unresolved_records = 0
         self.unresolved_bytes = 0
+        self.wanted = -1
+        self._end = position
 
     def add(self, batch: RecordBatch) -> None:
         """Account for a batch that was just fetched; batches come in offset order."""
         self._batches.append(batch)
+        self._end = batch.end
         self.unresolved_records += len(batch)
         self.unresolved_bytes += batch.bytes
 
@@ -114,12 +144,12 @@ class PartitionLedger:
     @property
     def full(self) -> bool:
         """Whether nothing more may be fetched for now."""
-        return self.unresolved_records >= self._max_records or self.unresolved_bytes >= self._max_bytes
+        return self._end > self.wanted and (self.unresolved_records >= self._max_records or self.unresolved_bytes >= self._max_bytes)
 
     @property
     def roomy(self) -> bool:
         """Whether fetching may begin again: half of the bound is free, so that it does not flutter."""
-        return self.unresolved_records * 2 <= self._max_records and self.unresolved_bytes * 2 <= self._max_bytes
+        return self._end <= self.wanted or (self.unresolved_records * 2 <= self._max_records and self.unresolved_bytes * 2 <= self._max_bytes)
 
     @property
     def idle(self) -> bool:

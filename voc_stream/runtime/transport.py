@@ -148,6 +148,20 @@ class Consumer(driver.Consumer):
             return
         self._gone_back.update(positions)
 
+    def rewind(self, tp: TP, offset: int) -> None:
+        """Read a partition from an earlier offset on; what was fetched of it and is not resolved will be delivered again."""
+        self.intake.close([tp])
+        self._next_offset[tp] = offset
+        self._gone_back.pop(tp, None)
+        self._behind.add(tp)
+        if tp in self._full:
+            self._full.discard(tp)
+            self.resume_partitions([tp])
+
+    def committed(self, tp: TP) -> int:
+        """Return the group's offset of a partition as far as this worker committed or read it, 0 where it has none."""
+        return self._committed_offset[tp] or 0
+
     def _messages_one_by_one(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         read = self._read_offset[tp]
         return (self._to_message(tp, record) for record in fetched if read is None or record.offset >= read)
@@ -159,7 +173,7 @@ class Consumer(driver.Consumer):
         def done() -> None:
             self.ack(message)
 
-        batch = self.intake.take(tp, records, position, done)
+        batch = self.intake.take(tp, records, position, done, generation=generation)
         message = ConsumerMessage(
             tp.topic, tp.partition, first.offset, first.timestamp / 1000, first.timestamp_type, (), None, batch, None, None, batch.bytes, tp,
             generation_id=generation,
@@ -257,7 +271,13 @@ class Consumer(driver.Consumer):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, calm while Kafka is down."""
+    """Faust's consumer thread, calm while Kafka is down; the intake's lease hears of every sign of life."""
+
+    async def on_start(self) -> None:
+        """Start the client; it joins the group once it has a subscription."""
+        await super().on_start()
+        if not self.app.client_only:
+            self.app.intake.lease.watch(self._consumer._coordinator)  # noqa: SLF001 - it has no public name
 
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:
         consumer = super()._create_consumer(loop=loop)
