@@ -13,7 +13,7 @@ from mode.supervisors import CrashingSupervisor
 
 from agents import dedup, download, enrich, export, housekeep, poll, score, watch
 from tables.calls_seen import CallsSeen
-from voc_stream import cli, topics
+from voc_stream import cli
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
@@ -114,7 +114,8 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "producer_compression_type": "lz4",
         "producer_linger": 0.002,
         "producer_request_timeout": 20.0,
-        "producer_max_request_size": topics.MAX_MESSAGE_BYTES + topics.DEAD_LETTER_ROOM_BYTES,
+        # The client counts before, the broker's limit after compression: what came in as one record must go out as a dead letter.
+        "producer_max_request_size": 64 << 20,
         # Faust cannot create topics on Kafka 4; `faust -A voc_stream topics` does.
         "topic_allow_declare": False,
         "topic_replication_factor": settings.replication,

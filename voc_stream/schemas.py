@@ -29,6 +29,7 @@ TOPICS: Mapping[str, Any] = {
     topics.VOC_CALLS: VocEvent,
     topics.VOC_ACTIONS: VocEvent,
     topics.VOC_METRICS: VocEvent,
+    topics.VOC_OVERFLOW: VocEvent,
     topics.VOC_ALERTS: AlertEvent,
 }
 OTHERS: Mapping[str, Any] = {

@@ -13,6 +13,8 @@ from voc_stream.stages.outcome import DeadLetter, Facts
 PREFIX = "voc-dlq-"
 LONGEST_REASON = 2000
 DEEPEST_STACK = 12
+# What is kept of key and value where the whole fits into no topic.
+KEPT_BYTES = 64 << 10
 
 
 def dead_letter_topic(topic: str) -> str:
@@ -44,6 +46,17 @@ def dead_letter_record(record: Any, facts: Facts, stage: str, letter: DeadLetter
     }
     headers = (*record.headers, *((f"{PREFIX}{name}", value.encode()) for name, value in added.items()))
     return Outgoing(dead_letter_topic(facts.topic), record.key, record.value, headers, record.partition)
+
+
+def cut(letter: Outgoing) -> Outgoing:
+    """Return what is left of a dead letter that Kafka finds too large: the beginnings of key and value, our headers, and `voc-dlq-cut`.
+
+    The source's limit is of compressed batches, and its producer may have compressed better than we do. The header holds the value's whole size.
+    """
+    headers = tuple((name, value) for name, value in letter.headers if name.startswith(PREFIX))
+    size = (f"{PREFIX}cut", str(len(letter.value or b"")).encode())
+    key, value = (part and part[:KEPT_BYTES] for part in (letter.key, letter.value))
+    return Outgoing(letter.topic, key, value, (*headers, size), letter.partition)
 
 
 def frames(error: BaseException) -> str:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.runtime.world import BEGAN, TOPIC, record
-from voc_stream.runtime.dead_letter import LONGEST_REASON, dead_letter_record, dead_letter_topic, fingerprint, frames
+from voc_stream.runtime.dead_letter import KEPT_BYTES, LONGEST_REASON, cut, dead_letter_record, dead_letter_topic, fingerprint, frames
+from voc_stream.runtime.publisher import Outgoing
 from voc_stream.stages.outcome import DeadLetter, Facts
 
 FACTS = Facts(now=BEGAN, topic=TOPIC, partition=3, offset=17, attempt=5)
@@ -100,3 +101,18 @@ def test_other_failures_have_other_fingerprints() -> None:
     }
 
     assert len(prints) == 8
+
+
+def test_a_letter_that_fits_nowhere_keeps_its_beginning_its_place_and_its_size() -> None:
+    whole = dead_letter_record(
+        record(17, b"v" * 10_000_000, key=b"k" * 100_000, headers=(("big", b"h" * 10_000_000),), partition=3), FACTS, "s", LETTER
+    )
+    letter = cut(whole)
+
+    assert (letter.topic, letter.partition, letter.key, letter.value) == (whole.topic, 3, b"k" * KEPT_BYTES, b"v" * KEPT_BYTES)
+    assert letter.headers == (*whole.headers[1:], ("voc-dlq-cut", b"10000000"))
+
+
+def test_a_letter_without_key_or_value_has_none_when_cut() -> None:
+    letter = cut(Outgoing("notes.dlq", None, None))
+    assert (letter.key, letter.value) == (None, None)

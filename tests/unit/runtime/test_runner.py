@@ -332,9 +332,20 @@ async def test_a_record_is_not_resolved_until_its_dead_letter_is_written(make_wo
     assert len(world.outside.sent_to(f"{TOPIC}.dlq")) == 1
 
 
-async def test_a_dead_letter_that_kafka_finds_too_large_waits_and_does_not_end_the_worker(make_world: MakeWorld) -> None:
+async def test_a_dead_letter_that_kafka_finds_too_large_is_cut(make_world: MakeWorld) -> None:
     world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
     world.outside.publish_faults.extend([None, RejectedError("kafka", "a record is larger than Kafka takes")])
+    one = batch(1)
+    world.runner.accept(one.records)
+    await done(one)
+
+    (letter,) = world.outside.sent_to(f"{TOPIC}.dlq")
+    assert "voc-dlq-cut" in dict(letter.headers)
+
+
+async def test_a_dead_letter_that_kafka_finds_too_large_even_so_waits_and_does_not_end_the_worker(make_world: MakeWorld) -> None:
+    world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
+    world.outside.publish_faults.extend([None, *[RejectedError("kafka", "a record is larger than Kafka takes")] * 2])
     one = batch(1)
     world.runner.accept(one.records)
     await happens(world.probe_pauses.entered)
