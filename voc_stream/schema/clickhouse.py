@@ -33,10 +33,7 @@ CREATE TABLE IF NOT EXISTS schema_migration
 ENGINE = MergeTree ORDER BY (name, at)
 """
 
-_RECORD = """
-INSERT INTO schema_migration (name, state, sha256, schema) SETTINGS async_insert = 0
-VALUES ({name:String}, {state:String}, {sha256:String}, {schema:String})
-"""
+_RECORD = {"name": "String", "state": "LowCardinality(String)", "sha256": "String", "schema": "String"}
 
 _HISTORY = "SELECT name, argMax(state, at) AS state, argMax(sha256, at) AS sha256 FROM schema_migration GROUP BY name ORDER BY name"
 
@@ -130,7 +127,8 @@ class ClickHouseSchema:
 
     async def _record(self, name: str, state: State) -> None:
         schema = "" if state == "started" else "\n".join(await self.snapshot())
-        await self._warehouse.command(_RECORD, {"name": name, "state": state, "sha256": self._digests().get(name, ""), "schema": schema})
+        # As a row, because a whole schema is too long for a URL.
+        await self._warehouse.insert("schema_migration", _RECORD, [[name, state, self._digests().get(name, ""), schema]], {"async_insert": 0})
 
     async def _execute(self, path: Path) -> None:
         for statement in statements(Template(_read(path)).substitute(_choices(self._settings))):
@@ -153,6 +151,8 @@ def _choices(settings: Settings) -> dict[str, str]:
     return {
         "partition_by": "(tenant_id, toYYYYMM(ts))" if by_tenant else "toYYYYMM(ts)",
         "token_window": str(settings.clickhouse_token_window),
+        "fsync": "0" if settings.app_env == "dev" else "1",
+        "database": settings.clickhouse_db,
     }
 
 

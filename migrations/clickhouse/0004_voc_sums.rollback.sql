@@ -1,0 +1,10 @@
+DROP TABLE IF EXISTS voc_forgotten;
+DROP TABLE IF EXISTS voc_offsets_feed;
+DROP TABLE IF EXISTS voc_offsets;
+DROP TABLE IF EXISTS voc_sums_rebuilt;
+DROP TABLE IF EXISTS voc_sums_feed;
+DROP VIEW IF EXISTS voc_event_sums;
+DROP TABLE IF EXISTS voc_sums;
+ALTER TABLE voc_events DROP CONSTRAINT IF EXISTS not_held;
+DROP TABLE IF EXISTS voc_hold;
+ALTER TABLE voc_events RESET SETTING fsync_after_insert, remove_empty_parts;
