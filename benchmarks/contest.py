@@ -134,9 +134,8 @@ class Course:
             peak = peak_mib(process.pid)
         stretch = Stretch(first, last)
         run = Run(stretch.per_second, stretch.cpu_us, peak, load)
-        say(
-            f"({contestant.letter}) {contestant.name}: {run.per_second:.0f}/s, {run.cpu_us:.1f} µs CPU an event, peak {peak:.0f} MiB, load before {load:.1f}"
-        )
+        name = f"({contestant.letter}) {contestant.name}"
+        say(f"{name}: {run.per_second:.0f}/s, {run.cpu_us:.1f} µs CPU an event, peak {peak:.0f} MiB, load before {load:.1f}")
         return run
 
     @contextmanager

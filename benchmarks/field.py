@@ -63,6 +63,11 @@ class Field:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._remove()
 
+    @property
+    def stack(self) -> Stack:
+        """The stack, for those who hurt it."""
+        return self._stack
+
     @cached_property
     def simulator(self) -> Simulator:
         """The recorder's control API."""

@@ -62,9 +62,12 @@ class Template:
 
     def value(self, number: int) -> bytes:
         """Return the event of a number."""
-        return b"%b%08x-%04x-4000-8000-%012x%b%d%b" % (
-            self.before, number * 2_654_435_761 & 0xFFFF_FFFF, number & 0xFFFF, number, self.between, number, self.after,
-        )  # fmt: skip
+        return b"%b%b%b%d%b" % (self.before, event_id(number), self.between, number, self.after)
+
+
+def event_id(number: int) -> bytes:
+    """Return the id of an event's number: spread at its beginning, as random ids are, and told apart at its end."""
+    return b"%08x-%04x-4000-8000-%012x" % (number * 2_654_435_761 & 0xFFFF_FFFF, number & 0xFFFF, number)
 
 
 def records(count: int, *, seed: int = 1, first: int = 0) -> Iterator[tuple[bytes, bytes]]:
@@ -76,16 +79,21 @@ def records(count: int, *, seed: int = 1, first: int = 0) -> Iterator[tuple[byte
         yield template.key, template.value(number)
 
 
-def templates(count: int, seed: int) -> list[Template]:
-    """Make templates; the same seed gives the same, but for the time of the events: the last day."""
+def templates(count: int, seed: int, tenants: str = "tenant") -> list[Template]:
+    """Make templates; the same seed gives the same, but for the time of the events: the last day.
+
+    Args:
+        count: how many.
+        seed: of everything made up.
+        tenants: what their names begin with.
+    """
     chance = random.Random(seed)  # noqa: S311 - made-up events
     now = datetime.now(UTC)
-    return [_template(chance, now, number) for number in range(count)]
+    return [_template(chance, now, number, f"{tenants}-{chance.randrange(TENANTS):02d}") for number in range(count)]
 
 
-def _template(chance: random.Random, now: datetime, number: int) -> Template:
+def _template(chance: random.Random, now: datetime, number: int, tenant: str) -> Template:
     at = now - timedelta(milliseconds=chance.randrange(_MILLISECONDS_A_DAY))
-    tenant = f"tenant-{chance.randrange(TENANTS):02d}"
     common = {"event_id": _ID, "tenant_id": tenant, "timestamp": at.isoformat(timespec="milliseconds")}
     make = chance.choices((_call, _action, _tool, _metric), (40, 25, 20, 15))[0]
     text = msgspec.json.encode(common | make(chance, number))

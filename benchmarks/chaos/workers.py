@@ -1,0 +1,84 @@
+"""The workers that suffer: killed, frozen and woken, and started again at once, as an orchestrator would."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.report import say
+from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.worker_process import WorkerProcess
+
+
+class Workers:
+    """So many workers of one group.
+
+    Args:
+        count: how many.
+        stack_dir: the stack's folder.
+        folder: their tables and logs.
+        settings: environment on top of the stack's endpoints.
+        chance: whom it hits.
+    """
+
+    def __init__(self, count: int, stack_dir: Path, folder: Path, settings: Mapping[str, str], chance: random.Random) -> None:
+        self._workers = [
+            WorkerProcess(stack_dir, folder / f"state-{number}", folder / "logs" / f"worker-{number}.log", settings) for number in range(count)
+        ]
+        self._frozen: set[WorkerProcess] = set()
+        self._chance = chance
+        self.kills = 0
+        self.ended_by_themselves = 0
+
+    def start(self) -> None:
+        """Start all."""
+        for worker in self._workers:
+            worker.start()
+
+    def kill_one(self) -> None:
+        """SIGKILL one at random, and start it again."""
+        worker = self._any()
+        worker.kill()
+        self.kills += 1
+        self._frozen.discard(worker)
+        worker.start()
+
+    def freeze_one(self) -> None:
+        """SIGSTOP one at random that is ready: one that holds partitions."""
+        worker = next((each for each in self._shuffled() if each.poll() is None and each.ready()), None) or self._any()
+        say(f"freeze worker {self._workers.index(worker)}")
+        worker.signal(signal.SIGSTOP)
+        self._frozen.add(worker)
+
+    def wake(self) -> None:
+        """SIGCONT whoever is frozen."""
+        for worker in self._frozen:
+            say(f"wake worker {self._workers.index(worker)}")
+            worker.signal(signal.SIGCONT)
+        self._frozen.clear()
+
+    def mend(self) -> None:
+        """Start again what ended by itself, and say so."""
+        for number, worker in enumerate(self._workers):
+            if worker.poll() is not None:
+                say(f"worker {number} ended with {worker.poll()} by itself; it is started again:\n{worker.last_lines(8)}")
+                self.ended_by_themselves += 1
+                worker.start()
+
+    def stop(self) -> None:
+        """Stop all; one that does not end in time is killed."""
+        self.wake()
+        for worker in self._workers:
+            with suppress(StackError):
+                worker.stop()
+
+    def _shuffled(self) -> list[WorkerProcess]:
+        return self._chance.sample(self._workers, len(self._workers))
+
+    def _any(self) -> WorkerProcess:
+        """Return one that runs and is not frozen."""
+        self.mend()
+        return next(worker for worker in self._shuffled() if worker not in self._frozen)
