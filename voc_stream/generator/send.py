@@ -7,7 +7,7 @@ import itertools
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -67,14 +67,14 @@ class Generator:
 
     Args:
         settings: KAFKA_*.
-        plan: what to send.
+        rate: events a second.
         echo: takes each line of the report.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, echo: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, rate: float, echo: Callable[[str], None]) -> None:
         self.sent = 0
         self.acknowledged = 0
-        self._plan = plan
+        self._rate = rate
         self._echo = echo
         self._failure = ""
         self._stopped = asyncio.Event()
@@ -93,8 +93,8 @@ class Generator:
         """Send no more; what was sent is still waited for."""
         self._stopped.set()
 
-    async def run(self) -> None:
-        """Send everything, then wait until Kafka has it.
+    async def run(self, events: Iterable[Event]) -> None:
+        """Send them all, then wait until Kafka has them.
 
         Raises:
             OutageError: Kafka cannot be reached.
@@ -103,7 +103,7 @@ class Generator:
         try:
             await producer.start()
             began = time.monotonic()
-            await self._send_all(producer, began)
+            await self._send_all(producer, iter(events), began)
             await asyncio.gather(*self._pending, return_exceptions=True)
         except KafkaError as error:
             raise OutageError("kafka", f"{type(error).__name__}: is it there, and are its topics?") from error
@@ -113,11 +113,10 @@ class Generator:
             self._echo(f"generate: Kafka did not take everything, the last time for {self._failure}")
         self._echo(f"generate: sent={self.sent} acknowledged={self.acknowledged} seconds={time.monotonic() - began:.1f}")
 
-    async def _send_all(self, producer: AIOKafkaProducer, began: float) -> None:
-        events = self._plan.made(datetime.now(UTC))
+    async def _send_all(self, producer: AIOKafkaProducer, events: Iterator[Event], began: float) -> None:
         told = began
         while not self._stopped.is_set():
-            due = int((time.monotonic() - began + _TICK_SECONDS) * self._plan.rate) - self.sent
+            due = int((time.monotonic() - began + _TICK_SECONDS) * self._rate) - self.sent
             bunch = list(itertools.islice(events, min(max(due, 0), _MOST_UNACKNOWLEDGED)))
             for event in bunch:
                 await self._send(producer, event)
@@ -149,7 +148,7 @@ class Generator:
 
     async def _rest(self, began: float) -> None:
         """Wait until more events are due, or until it is stopped."""
-        ahead = self.sent / self._plan.rate - (time.monotonic() - began)
+        ahead = self.sent / self._rate - (time.monotonic() - began)
         try:
             async with asyncio.timeout(max(ahead, _TICK_SECONDS / 2)):
                 await self._stopped.wait()
@@ -166,9 +165,9 @@ async def run(settings: Settings, echo: Callable[[str], None], plan: Plan) -> in
     if plan.hours and plan.count is None:
         echo("generate: --hours needs an end, --events or --seconds: else nobody knows how dense the events are")
         return 2
-    generator = Generator(settings, plan, echo)
+    generator = Generator(settings, plan.rate, echo)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, generator.stop)
-    await generator.run()
+    await generator.run(plan.made(datetime.now(UTC)))
     return 0 if generator.acknowledged == generator.sent else 1

@@ -12,7 +12,7 @@ from tests.integration.pipeline.pipeline import TENANTS, Pipeline, Workshop
 from tests.integration.pipeline.store import BucketView, bucket_view
 from voc_stream.clients.postgres import Database
 from voc_stream.devstack.audit import Audit
-from voc_stream.devstack.demo import Simulator
+from voc_stream.devstack.simulator import Simulator
 from voc_stream.devstack.stack import Stack
 from voc_stream.devstack.worker_process import WorkerProcess
 from voc_stream.settings import Settings, load_settings

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from voc_stream import topics
 from voc_stream.clients.postgres import Database
 from voc_stream.devstack.audit import Audit, Row, read_all
-from voc_stream.devstack.demo import Simulator
+from voc_stream.devstack.simulator import Simulator
 from voc_stream.devstack.stack import Stack
 from voc_stream.devstack.worker_process import WorkerProcess
 from voc_stream.errors import OutsideError

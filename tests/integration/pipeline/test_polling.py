@@ -13,7 +13,7 @@ from tests.integration.pipeline.own_processes import recorder_process
 from tests.integration.pipeline.pipeline import Pipeline
 from tests.integration.pipeline.test_kinds import every_kind_ends_as_documented
 from voc_stream import topics
-from voc_stream.devstack.demo import Simulator
+from voc_stream.devstack.simulator import Simulator
 
 CAP = 10
 LARGEST_WINDOW = 600.0

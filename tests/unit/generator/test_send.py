@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,14 +63,18 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     return made
 
 
-def _generator(plan: Plan) -> tuple[Generator, list[str]]:
+def _generator(rate: float = 1e6) -> tuple[Generator, list[str]]:
     lines: list[str] = []
-    return Generator(Settings(), plan, lines.append), lines
+    return Generator(Settings(), rate, lines.append), lines
+
+
+def _events(count: int | None = None) -> Iterator[tuple[str, bytes, bytes]]:
+    return Plan(events=count).made(NOW)
 
 
 async def test_as_many_as_planned_are_sent_durably_and_counted(kafka: Kafka) -> None:
-    generator, lines = _generator(Plan(rate=1e6, events=250, seed=1))
-    await generator.run()
+    generator, lines = _generator()
+    await generator.run(_events(250))
     assert len({decode_voc(value).event_id for value in kafka.values}) == 250
     assert (kafka.options["acks"], kafka.options["compression_type"], kafka.running) == ("all", "lz4", False)
     assert lines[-1].startswith("generate: sent=250 acknowledged=250 seconds=")
@@ -77,25 +82,25 @@ async def test_as_many_as_planned_are_sent_durably_and_counted(kafka: Kafka) -> 
 
 async def test_what_kafka_refuses_is_not_counted_and_told(kafka: Kafka) -> None:
     kafka.refused = 3
-    generator, lines = _generator(Plan(rate=1e6, events=10))
-    await generator.run()
+    generator, lines = _generator()
+    await generator.run(_events(10))
     assert lines[-1].startswith("generate: sent=10 acknowledged=7 ")
     assert "MessageSizeTooLargeError" in lines[-2]
 
 
 async def test_stopped_it_ends_and_says_what_it_sent(kafka: Kafka) -> None:
-    generator, lines = _generator(Plan(rate=1000.0))
+    generator, lines = _generator(rate=1000.0)
     kafka.stop_after = (60, generator)
-    await generator.run()
+    await generator.run(_events())
     assert len(kafka.values) >= 60
     assert lines[-1].startswith(f"generate: sent={len(kafka.values)} acknowledged={len(kafka.values)} ")
 
 
 async def test_a_kafka_that_is_not_there_is_an_outage(kafka: Kafka) -> None:
     kafka.down = True
-    generator, _ = _generator(Plan(events=1))
+    generator, _ = _generator()
     with pytest.raises(OutageError, match="KafkaConnectionError"):
-        await generator.run()
+        await generator.run(_events(1))
 
 
 async def test_hours_without_an_end_contradict_each_other() -> None:
