@@ -11,16 +11,22 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import dedup, download, enrich, export, housekeep, poll, score, watch
+from agents import alerts, dedup, download, enrich, export, housekeep, poll, score, watch
 from tables.calls_seen import CallsSeen
-from voc_stream import cli
+from voc_stream import cli, topics
+from voc_stream.clients.alert_outbox import AlertOutbox
+from voc_stream.clients.alert_readings import AlertReadings
+from voc_stream.clients.alert_store import AlertStore
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.composite_store import CompositeStore
+from voc_stream.clients.composite_table import CompositeTable
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
+from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
 from voc_stream.runtime.gate import Gate
@@ -28,13 +34,18 @@ from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.stage import Surroundings
 from voc_stream.security.vault import Vault
+from voc_stream.services.alert_sender import AlertSender
+from voc_stream.services.alerts import Evaluator
+from voc_stream.services.alerts_file import alerts_file
+from voc_stream.services.composite import Composite
+from voc_stream.services.reloaded import FileError
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings, SettingsError
 from voc_stream.stages.tenants import TenantsFileError
 from voc_stream.web import routes
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, watch, housekeep)
+AGENTS = (poll, dedup, enrich, download, score, export, watch, housekeep, alerts)
 CHANGELOG_PARTITIONS = 12
 
 
@@ -59,7 +70,8 @@ def create_app(settings: Settings) -> App:
 def _kit(app: App, settings: Settings) -> Kit:
     try:
         tenants = TenantsFile(settings.tenants_file)
-    except TenantsFileError as error:
+        alert_rules = alerts_file(settings)
+    except (TenantsFileError, FileError) as error:
         raise SettingsError(str(error)) from None
     vault = Vault(settings.encryption_keys, settings.pii_key_id)
     publisher = Publisher(app)
@@ -68,6 +80,7 @@ def _kit(app: App, settings: Settings) -> Kit:
     recorder = RecorderClient(settings)
     scoring = ScoringClient(settings)
     warehouse = Warehouse(settings)
+    webhooks = WebhookClient(settings)
     calls = CallStore(db, vault, settings)
     probes = {
         "kafka": publisher.probe,
@@ -95,7 +108,11 @@ def _kit(app: App, settings: Settings) -> Kit:
         warehouse=warehouse,
         vault=vault,
         tenants=tenants,
+        composite=Composite(CompositeStore(db), CompositeTable(warehouse), lambda: tenants.current().weights),
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
+        webhooks=webhooks,
+        evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
+        alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),
     )
 
 

@@ -17,6 +17,7 @@ from voc_stream.clients.postgres import Database
 from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
+from voc_stream.clients.webhook import WebhookClient
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
@@ -24,6 +25,9 @@ from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.schema import PassThrough
 from voc_stream.runtime.stage import Stage, Surroundings
 from voc_stream.security.vault import Vault
+from voc_stream.services.alert_sender import AlertSender
+from voc_stream.services.alerts import Evaluator
+from voc_stream.services.composite import Composite
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
 
@@ -54,7 +58,11 @@ class Kit:
     warehouse: Warehouse
     vault: Vault
     tenants: TenantsFile
+    composite: Composite
     seen: CallsSeen
+    webhooks: WebhookClient
+    evaluator: Evaluator
+    alert_sender: AlertSender
 
     def source(self, topic: str) -> Any:
         """Return the Faust topic whose events are record batches of raw bytes."""
@@ -74,14 +82,15 @@ class Kit:
 
     async def open(self) -> None:
         """Open the clients that want it; none of the servers need be up."""
-        for client in (self.objects, self.recorder, self.scoring):
+        for client in (self.objects, self.recorder, self.scoring, self.webhooks):
             await client.open()
 
     async def close(self) -> None:
         """Stop probing and close the clients."""
         for gate in self.gates:
             await gate.stop()
-        for client in (self.warehouse, self.scoring, self.recorder, self.objects, self.db):
+        await self.alert_sender.close()
+        for client in (self.webhooks, self.warehouse, self.scoring, self.recorder, self.objects, self.db):
             await client.close()
 
 

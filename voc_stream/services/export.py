@@ -14,6 +14,7 @@ from voc_stream.errors import RejectedError
 from voc_stream.events.base import encode
 from voc_stream.events.calls import ScoringResult, Transcript
 from voc_stream.runtime.stage import Delivery
+from voc_stream.services.composite import Composite
 from voc_stream.stages.export import export, read_transcript, wants_transcript
 from voc_stream.stages.outcome import Outcome
 
@@ -23,20 +24,22 @@ LARGEST_TRANSCRIPT = 32 << 20
 class Exporter:
     """Exports chunks of results; natural keys and tokens make a second time show nothing twice."""
 
-    def __init__(self, *, warehouse: Warehouse, objects: ObjectStore, topic: str) -> None:
+    def __init__(self, *, warehouse: Warehouse, objects: ObjectStore, composite: Composite, topic: str) -> None:
         self._warehouse = warehouse
         self._objects = objects
+        self._composite = composite
         self._topic = topic
 
     async def export(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
-        """Return the outcomes of a chunk that ClickHouse has.
+        """Return the outcomes of a chunk that ClickHouse has, and the composite scores of its calls.
 
         Raises:
-            OutsideError: ClickHouse or S3 failed.
+            OutsideError: ClickHouse, PostgreSQL or S3 failed.
         """
         transcripts = await asyncio.gather(*(self._transcript(delivery.event) for delivery in deliveries))
         results = [delivery.event for delivery in deliveries]
         await self._warehouse.insert_scores(results, _token(results))
+        await self._composite.scored(results)
         return [export(d.event, transcript, d.facts, self._topic) for d, transcript in zip(deliveries, transcripts, strict=True)]
 
     async def _transcript(self, result: ScoringResult) -> Transcript | None:

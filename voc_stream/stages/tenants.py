@@ -1,4 +1,4 @@
-"""Whose call is it: from the service or the skill, by a readable file (spec section 2.3)."""
+"""Whose call is it, from the service or the skill, and what its tenant weighs how: by a readable file (spec sections 2.3 and 2.6)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fnmatch import fnmatchcase
+from typing import Any
 
 from voc_stream.events.calls import UNASSIGNED
+from voc_stream.stages.composite import DEFAULT_WEIGHT, Weights
 
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -19,10 +22,15 @@ class TenantsFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TenantMap:
-    """Patterns of services and of skills, each with its tenant; the first that matches counts, services before skills."""
+    """Patterns of services and of skills, each with its tenant; the first that matches counts, services before skills.
+
+    Attributes:
+        weights: of quality against sentiment in the composite score.
+    """
 
     services: Mapping[str, str] = field(default_factory=dict)
     skills: Mapping[str, str] = field(default_factory=dict)
+    weights: Weights = field(default_factory=Weights)
 
     def tenant_of(self, service: str, skill: str) -> str:
         """Return the tenant, or `unassigned`."""
@@ -34,22 +42,48 @@ class TenantMap:
 
 
 def parse_tenants(text: str) -> TenantMap:
-    """Read the TOML text of a tenants file: tables `[services]` and `[skills]`, pattern = "tenant".
+    """Read the TOML text of a tenants file: `[services]` and `[skills]`, pattern = "tenant"; `[weights]`, version, default and tenants.
 
     Raises:
-        TenantsFileError: not TOML, an unknown table, or a tenant id that is not one.
+        TenantsFileError: not TOML, an unknown table, a tenant id that is not one, or a weight beyond 0 to 1.
     """
     try:
-        tables = tomllib.loads(text)
+        tables = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise TenantsFileError(f"not TOML: {error}") from None
-    unknown = set(tables) - {"services", "skills"}
+    unknown = set(tables) - {"services", "skills", "weights"}
     if unknown:
-        raise TenantsFileError(f"unknown table [{min(unknown)}]; there are [services] and [skills]")
-    for table, patterns in tables.items():
-        if not isinstance(patterns, dict):
+        raise TenantsFileError(f"unknown table [{min(unknown)}]; there are [services], [skills] and [weights]")
+    for table, lines in tables.items():
+        if not isinstance(lines, dict):
             raise TenantsFileError(f"{table} is not a table: write [{table}] and below it a pattern a line")
-        for pattern, tenant in patterns.items():
-            if not isinstance(tenant, str) or not _TENANT_ID.fullmatch(tenant):
-                raise TenantsFileError(f'[{table}] "{pattern}": not a tenant id (letters, digits, ._- and at most 64)')
-    return TenantMap(services=tables.get("services", {}), skills=tables.get("skills", {}))
+    return TenantMap(_patterns("services", tables), _patterns("skills", tables), _weights(tables["weights"]) if "weights" in tables else Weights())
+
+
+def _patterns(table: str, tables: Mapping[str, Any]) -> Mapping[str, str]:
+    patterns: Mapping[str, str] = tables.get(table, {})
+    for pattern, tenant in patterns.items():
+        if not isinstance(tenant, str) or not _TENANT_ID.fullmatch(tenant):
+            raise TenantsFileError(f'[{table}] "{pattern}": not a tenant id (letters, digits, ._- and at most 64)')
+    return patterns
+
+
+def _weights(table: Mapping[str, Any]) -> Weights:
+    unknown = set(table) - {"version", "default", "tenants"}
+    if unknown:
+        raise TenantsFileError(f'[weights] "{min(unknown)}": there are version, default and tenants')
+    version, tenants = table.get("version"), table.get("tenants", {})
+    if type(version) is not int or not 1 <= version < 2**31:
+        raise TenantsFileError("[weights] version: a whole number from 1, higher with every change")
+    if not isinstance(tenants, dict):
+        raise TenantsFileError("[weights] tenants is not a table: write [weights.tenants] and below it tenant = weight")
+    default = _weight("default", table.get("default", DEFAULT_WEIGHT))
+    return Weights(version, default, {tenant: _weight(f"tenants.{tenant}", weight) for tenant, weight in tenants.items()})
+
+
+def _weight(name: str, value: Any) -> Decimal:
+    """Return a weight as the database holds it: three decimals."""
+    weight = Decimal(value) if isinstance(value, Decimal) or type(value) is int else Decimal("NaN")
+    if not (weight.is_finite() and 0 <= weight <= 1 and weight == round(weight, 3)):
+        raise TenantsFileError(f"[weights] {name}: a weight is 0 to 1, with three decimals at most")
+    return round(weight, 3)

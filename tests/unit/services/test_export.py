@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.calls import enriched_call, scoring_result
+from tests.fakes.composite import FakeCompositeStore, FakeCompositeTable
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.warehouse import FakeWarehouse
 from tests.unit.services.made import facts
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.calls import ScoringResult, Transcript, Turn
 from voc_stream.runtime.stage import Delivery
+from voc_stream.services.composite import Composite
 from voc_stream.services.export import Exporter
+from voc_stream.stages.composite import Weights
 from voc_stream.stages.outcome import Ok, Outcome
 
 SAID = Transcript(turns=(Turn(speaker="agent", start=0.4, end=2.1, text="Hello"),))
@@ -25,7 +29,14 @@ KEY = "transcripts/2026/11/22/7_x.json"
 class Scene:
     def __init__(self) -> None:
         self.warehouse, self.objects = FakeWarehouse(), FakeObjectStore()
-        self.exporter = Exporter(warehouse=self.warehouse, objects=self.objects, topic="voc.calls")  # type: ignore[arg-type]
+        self.composites = FakeCompositeStore()
+        composite = Composite(self.composites, FakeCompositeTable(), Weights)
+        self.exporter = Exporter(
+            warehouse=self.warehouse,  # type: ignore[arg-type]
+            objects=self.objects,  # type: ignore[arg-type]
+            composite=composite,
+            topic="voc.calls",
+        )
 
     async def export(self, *results: ScoringResult, first: int = 1) -> Sequence[Outcome]:
         return await self.exporter.export([Delivery(result, facts(first + at), None) for at, result in enumerate(results)])
@@ -78,3 +89,18 @@ async def test_a_transcript_that_is_gone_or_broken_refuses_the_result_before_any
         await scene.export(with_transcript())
 
     assert scene.warehouse.scores == {}
+
+
+async def test_the_quality_of_a_call_goes_to_its_composite_score() -> None:
+    scene = Scene()
+    await scene.export(scoring_result(enriched_call("1")), scoring_result(enriched_call("2"), outcome="NOT_SCORABLE"))
+
+    scores = {call_id: call.quality.score for (_, call_id), call in scene.composites.calls.items() if call.quality}
+    assert scores == {"1": Decimal("87.25"), "2": None}
+
+
+async def test_nothing_passes_before_the_composite_score_has_it() -> None:
+    scene = Scene()
+    scene.composites.faults.fail_next("before", OutageError("postgres", "connection refused"))
+    with pytest.raises(OutageError):
+        await scene.export(scoring_result())

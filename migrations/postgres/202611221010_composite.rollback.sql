@@ -1,0 +1,2 @@
+DROP TABLE call_composite;
+DROP FUNCTION revise_composite();

@@ -1,0 +1,58 @@
+"""The composite scores in memory: the same answers as PostgreSQL's and ClickHouse's, proven by tests/contract/test_composite.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from tests.fakes.faults import PlannedFaults
+from voc_stream.clients.composite_store import merged_by_call
+from voc_stream.stages.composite import CallSides
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class FakeCompositeStore:
+    """Holds calls by (tenant, call).
+
+    Attributes:
+        faults: `before` fails a merge that then stored nothing, `after` one that stored it all: the reply was lost.
+    """
+
+    calls: dict[Key, CallSides] = field(default_factory=dict)
+    faults: PlannedFaults = field(default_factory=PlannedFaults)
+
+    async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
+        calls = merged_by_call(given)
+        self.faults.check("before")
+        for call in calls:
+            known = self.calls.get(call.key)
+            merged = call if known is None else known.merged(call)
+            self.calls[call.key] = merged if merged == known else replace(merged, revision=merged.revision + 1)
+        self.faults.check("after")
+        return [self.calls[call.key] for call in calls]
+
+
+@dataclass(slots=True)
+class FakeCompositeTable:
+    """Shows of each call the highest revision.
+
+    Attributes:
+        faults: `before` fails an insert that then inserted nothing, `after` one that inserted it all.
+    """
+
+    shown: dict[Key, CallSides] = field(default_factory=dict)
+    faults: PlannedFaults = field(default_factory=PlannedFaults)
+
+    async def insert(self, calls: Sequence[CallSides]) -> None:
+        self.faults.check("before")
+        for call in calls:
+            known = self.shown.get(call.key)
+            if call.quality and call.feeling and (known is None or call.revision >= known.revision):
+                self.shown[call.key] = call
+        self.faults.check("after")
+
+    def composites(self) -> dict[Key, Decimal | None]:
+        return {key: call.composite for key, call in self.shown.items()}
