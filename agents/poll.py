@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from voc_stream import topics
-from voc_stream.errors import OutsideError
 from voc_stream.kit import App, Kit
+from voc_stream.runtime.leading import leading
 from voc_stream.services.poller import Poller
 from voc_stream.services.redrive import Redriver
 
@@ -22,15 +21,8 @@ def attach(app: App, kit: Kit) -> None:
     )  # fmt: skip
     redriver = Redriver(store=kit.calls, publisher=kit.publisher, tenants=kit.tenants, topic=topics.CALLS_ENRICHED)
 
-    async def leading(seconds: float, turn: Callable[[], Awaitable[int]], *needs: str) -> None:
-        while not app.should_stop:
-            if app.is_leader() and all(kit.around.gates[name].is_open for name in needs):
-                try:
-                    await turn()
-                except OutsideError as error:
-                    kit.around.gates[error.dependency].close(error)
-            await asyncio.sleep(seconds if app.is_leader() else 1.0)
+    lead = partial(leading, app, kit.around.gates)
 
-    app.task(lambda: leading(kit.settings.avaya_poll_seconds, poller.poll, "recorder", "postgres", "kafka"))
-    app.task(lambda: leading(kit.settings.avaya_sweep_seconds, poller.sweep, "recorder", "postgres", "kafka"))
-    app.task(lambda: leading(REDRIVE_SECONDS, redriver.turn, "postgres", "kafka"))
+    app.task(lambda: lead(kit.settings.avaya_poll_seconds, poller.poll, "recorder", "postgres", "kafka"))
+    app.task(lambda: lead(kit.settings.avaya_sweep_seconds, poller.sweep, "recorder", "postgres", "kafka"))
+    app.task(lambda: lead(REDRIVE_SECONDS, redriver.turn, "postgres", "kafka"))

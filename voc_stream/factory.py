@@ -17,6 +17,9 @@ from voc_stream import cli, topics
 from voc_stream.clients.alert_outbox import AlertOutbox
 from voc_stream.clients.alert_readings import AlertReadings
 from voc_stream.clients.alert_store import AlertStore
+from voc_stream.clients.alert_outbox import AlertOutbox
+from voc_stream.clients.alert_readings import AlertReadings
+from voc_stream.clients.alert_store import AlertStore
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.composite_store import CompositeStore
@@ -26,6 +29,7 @@ from voc_stream.clients.postgres import Database
 from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
+from voc_stream.clients.webhook import WebhookClient
 from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
@@ -37,7 +41,11 @@ from voc_stream.security.vault import Vault
 from voc_stream.services.alert_sender import AlertSender
 from voc_stream.services.alerts import Evaluator
 from voc_stream.services.alerts_file import alerts_file
+from voc_stream.services.alert_sender import AlertSender
+from voc_stream.services.alerts import Evaluator
+from voc_stream.services.alerts_file import alerts_file
 from voc_stream.services.composite import Composite
+from voc_stream.services.reloaded import FileError
 from voc_stream.services.reloaded import FileError
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings, SettingsError
@@ -81,6 +89,7 @@ def _kit(app: App, settings: Settings) -> Kit:
     scoring = ScoringClient(settings)
     warehouse = Warehouse(settings)
     webhooks = WebhookClient(settings)
+    webhooks = WebhookClient(settings)
     calls = CallStore(db, vault, settings)
     probes = {
         "kafka": publisher.probe,
@@ -110,6 +119,9 @@ def _kit(app: App, settings: Settings) -> Kit:
         tenants=tenants,
         composite=Composite(CompositeStore(db), CompositeTable(warehouse), lambda: tenants.current().weights),
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
+        webhooks=webhooks,
+        evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
+        alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),
         webhooks=webhooks,
         evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
         alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),

@@ -18,6 +18,7 @@ from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.webhook import WebhookClient
+from voc_stream.clients.webhook import WebhookClient
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
@@ -25,6 +26,8 @@ from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.schema import PassThrough
 from voc_stream.runtime.stage import Stage, Surroundings
 from voc_stream.security.vault import Vault
+from voc_stream.services.alert_sender import AlertSender
+from voc_stream.services.alerts import Evaluator
 from voc_stream.services.alert_sender import AlertSender
 from voc_stream.services.alerts import Evaluator
 from voc_stream.services.composite import Composite
@@ -60,6 +63,9 @@ class Kit:
     tenants: TenantsFile
     composite: Composite
     seen: CallsSeen
+    webhooks: WebhookClient
+    evaluator: Evaluator
+    alert_sender: AlertSender
     webhooks: WebhookClient
     evaluator: Evaluator
     alert_sender: AlertSender
