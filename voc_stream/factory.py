@@ -11,12 +11,10 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import alerts, dedup, download, enrich, export, housekeep, poll, score, watch
+from agents import alerts, dedup, download, enrich, export, housekeep, poll, score, voc, watch
 from tables.calls_seen import CallsSeen
+from tables.event_ranges import EventRanges
 from voc_stream import cli, topics
-from voc_stream.clients.alert_outbox import AlertOutbox
-from voc_stream.clients.alert_readings import AlertReadings
-from voc_stream.clients.alert_store import AlertStore
 from voc_stream.clients.alert_outbox import AlertOutbox
 from voc_stream.clients.alert_readings import AlertReadings
 from voc_stream.clients.alert_store import AlertStore
@@ -30,22 +28,20 @@ from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.webhook import WebhookClient
-from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
+from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.stage import Surroundings
 from voc_stream.security.vault import Vault
 from voc_stream.services.alert_sender import AlertSender
 from voc_stream.services.alerts import Evaluator
 from voc_stream.services.alerts_file import alerts_file
-from voc_stream.services.alert_sender import AlertSender
-from voc_stream.services.alerts import Evaluator
-from voc_stream.services.alerts_file import alerts_file
+from voc_stream.services.annotating import Annotating
+from voc_stream.services.annotator import Annotator
 from voc_stream.services.composite import Composite
-from voc_stream.services.reloaded import FileError
 from voc_stream.services.reloaded import FileError
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings, SettingsError
@@ -53,7 +49,7 @@ from voc_stream.stages.tenants import TenantsFileError
 from voc_stream.web import routes
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, watch, housekeep, alerts)
+AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts)
 CHANGELOG_PARTITIONS = 12
 
 
@@ -66,7 +62,7 @@ def create_app(settings: Settings) -> App:
     _refuse_overrides()
     TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
     app = App(**_faust_settings(settings))
-    app.intake = Intake()
+    app.intake = Intake(lease=Lease(settings.kafka_session_timeout))
     app.kit = _kit(app, settings)
     for agent in AGENTS:
         agent.attach(app, app.kit)
@@ -88,7 +84,6 @@ def _kit(app: App, settings: Settings) -> Kit:
     recorder = RecorderClient(settings)
     scoring = ScoringClient(settings)
     warehouse = Warehouse(settings)
-    webhooks = WebhookClient(settings)
     webhooks = WebhookClient(settings)
     calls = CallStore(db, vault, settings)
     probes = {
@@ -119,9 +114,8 @@ def _kit(app: App, settings: Settings) -> Kit:
         tenants=tenants,
         composite=Composite(CompositeStore(db), CompositeTable(warehouse), lambda: tenants.current().weights),
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
-        webhooks=webhooks,
-        evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
-        alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),
+        ranges=EventRanges(app, CHANGELOG_PARTITIONS, publisher),
+        annotating=Annotating(Annotator.load if settings.voc_annotate == "default" else None),
         webhooks=webhooks,
         evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
         alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),

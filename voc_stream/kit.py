@@ -10,6 +10,8 @@ import faust
 from aiohttp.web import Request, StreamResponse
 
 from tables.calls_seen import CallsSeen
+from tables.event_ranges import EventRanges
+from voc_stream import topics
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
@@ -18,18 +20,20 @@ from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.webhook import WebhookClient
-from voc_stream.clients.webhook import WebhookClient
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
+from voc_stream.runtime.reading import GroupReading
 from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.schema import PassThrough
 from voc_stream.runtime.stage import Stage, Surroundings
+from voc_stream.runtime.window_lane import WindowRules
+from voc_stream.runtime.window_performer import Hook, WindowTools
+from voc_stream.runtime.windowed import WindowedRunner
 from voc_stream.security.vault import Vault
 from voc_stream.services.alert_sender import AlertSender
 from voc_stream.services.alerts import Evaluator
-from voc_stream.services.alert_sender import AlertSender
-from voc_stream.services.alerts import Evaluator
+from voc_stream.services.annotating import Annotating
 from voc_stream.services.composite import Composite
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
@@ -50,7 +54,7 @@ class Kit:
     settings: Settings
     around: Surroundings
     intake: Intake
-    runners: dict[str, StageRunner]
+    runners: dict[str, StageRunner | WindowedRunner]
     publisher: Publisher
     db: Database
     calls: CallStore
@@ -63,22 +67,38 @@ class Kit:
     tenants: TenantsFile
     composite: Composite
     seen: CallsSeen
-    webhooks: WebhookClient
-    evaluator: Evaluator
-    alert_sender: AlertSender
+    ranges: EventRanges
+    annotating: Annotating
     webhooks: WebhookClient
     evaluator: Evaluator
     alert_sender: AlertSender
 
-    def source(self, topic: str) -> Any:
-        """Return the Faust topic whose events are record batches of raw bytes."""
-        return self.app.topic(topic, schema=PassThrough(), key_type=bytes, value_type=bytes)
+    def source(self, *names: str) -> Any:
+        """Return the Faust topic, of one Kafka topic or several, whose events are record batches of raw bytes."""
+        return self.app.topic(*names, schema=PassThrough(), key_type=bytes, value_type=bytes)
 
     def runner(self, stage: Stage) -> StageRunner:
         """Make the runner of a stage and tie it into stopping and rebalancing."""
         runner = StageRunner(stage, self.around)
         self.intake.register(runner.quiesce)
         self.runners[stage.name] = runner
+        return runner
+
+    def windowed(self, rules: WindowRules, hooks: Sequence[Hook]) -> WindowedRunner:
+        """Make the runner of the customer events and tie it into stopping and rebalancing."""
+        tools = WindowTools(
+            warehouse=self.warehouse,
+            ledger=self.ranges,
+            publisher=self.publisher,
+            reading=GroupReading(self.app),
+            lease=self.intake.lease,
+            gates=self.around.gates,
+            overflow_topic=topics.VOC_OVERFLOW,
+            hooks=hooks,
+        )
+        runner = WindowedRunner(rules, tools, most_ids=self.settings.dedup_max_ids, crash=self.around.crash)
+        self.intake.register(runner.quiesce)
+        self.runners[runner.stage.name] = runner
         return runner
 
     @property
@@ -88,7 +108,7 @@ class Kit:
 
     async def open(self) -> None:
         """Open the clients that want it; none of the servers need be up."""
-        for client in (self.objects, self.recorder, self.scoring, self.webhooks):
+        for client in (self.objects, self.recorder, self.scoring, self.webhooks, self.annotating):
             await client.open()
 
     async def close(self) -> None:
