@@ -226,7 +226,9 @@ class Pipeline:
         self, topic: str, *records: tuple[bytes | None, bytes | None], partition: int | None = None, headers: Sequence[tuple[str, bytes]] = ()
     ) -> list[int]:
         """Write records (key, value) as they are; returns their offsets."""
-        producer = AIOKafkaProducer(bootstrap_servers=list(self.settings.kafka_bootstrap), acks="all", max_request_size=2 << 20)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=list(self.settings.kafka_bootstrap), acks="all", max_request_size=64 << 20, compression_type="lz4"
+        )
         await producer.start()
         try:
             sent = [await producer.send_and_wait(topic, value, key, partition, headers=list(headers)) for key, value in records]
