@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -142,6 +142,13 @@ async def test_nothing_is_no_trouble(store: CompositeStore | FakeCompositeStore)
 async def test_the_composite_is_what_the_formula_says(store: CompositeStore | FakeCompositeStore, score: str, sentiment: float, weight: str) -> None:
     given = sides(quality(score), feeling(sentiment), weight=Weight(Decimal(weight), 1))
     assert (await merged(store, given)).composite == given.composite
+
+
+async def test_what_never_met_a_score_is_forgotten_after_a_while_and_nothing_else(store: CompositeStore | FakeCompositeStore) -> None:
+    await store.merge([sides(None, feeling()), sides(quality(), call_id="c2"), sides(quality(), feeling(), call_id="c3")])
+    assert await store.forget_unmet(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await store.forget_unmet(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert (await merged(store, sides(quality()))).feeling is None
 
 
 async def test_many_that_feed_the_same_calls_at_once_wait_for_each_other(store: CompositeStore | FakeCompositeStore) -> None:

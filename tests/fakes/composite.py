@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from tests.fakes.faults import PlannedFaults
@@ -21,7 +22,9 @@ class FakeCompositeStore:
         faults: `before` fails a merge that then stored nothing, `after` one that stored it all: the reply was lost.
     """
 
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     calls: dict[Key, CallSides] = field(default_factory=dict)
+    came: dict[Key, datetime] = field(default_factory=dict)
     faults: PlannedFaults = field(default_factory=PlannedFaults)
 
     async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
@@ -30,9 +33,16 @@ class FakeCompositeStore:
         for call in calls:
             known = self.calls.get(call.key)
             merged = call if known is None else known.merged(call)
+            self.came.setdefault(call.key, self.now)
             self.calls[call.key] = merged if merged == known else replace(merged, revision=merged.revision + 1)
         self.faults.check("after")
         return [self.calls[call.key] for call in calls]
+
+    async def forget_unmet(self, before: datetime) -> int:
+        old = [key for key, call in self.calls.items() if call.quality is None and self.came[key] < before]
+        for key in old:
+            del self.calls[key], self.came[key]
+        return len(old)
 
 
 @dataclass(slots=True)

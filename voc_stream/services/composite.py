@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -21,6 +22,9 @@ class Merges(Protocol):
 
     async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
         """Add what is given to what is stored; return the calls as they are now."""
+
+    async def forget_unmet(self, before: datetime) -> int:
+        """Remove what came before a time and never met a score; return how many calls that were."""
 
 
 class Tells(Protocol):
@@ -68,6 +72,14 @@ class Composite:
                 if isinstance(event, CallEvent) and (feeling := _feeling(event, annotation))
             ]
         )
+
+    async def forget_unmet(self, before: datetime) -> int:
+        """Remove sentiments from before a time that met no score; return how many. ClickHouse never had them.
+
+        Raises:
+            OutsideError: PostgreSQL failed.
+        """
+        return await self._store.forget_unmet(before)
 
     async def _feed(self, given: Sequence[CallSides]) -> None:
         if given:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from voc_stream.stages.composite import Weight
 from voc_stream.stages.tenants import TenantsFileError, parse_tenants
 
 
@@ -34,6 +37,39 @@ def test_an_empty_file_leaves_every_call_unassigned() -> None:
 def test_a_mistake_is_one_line_that_names_the_place(text: str, names: str) -> None:
     with pytest.raises(TenantsFileError) as caught:
         parse_tenants(text)
+
+    assert names in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_are_the_tenants_own_or_the_default_and_have_a_version() -> None:
+    weights = parse_tenants("[weights]\nversion = 4\ndefault = 0.65\n[weights.tenants]\nacme = 1\nglobex = 0.125\n").weights
+
+    assert weights.of("acme") == Weight(Decimal(1), 4)
+    assert weights.of("globex") == Weight(Decimal("0.125"), 4)
+    assert weights.of("initech") == Weight(Decimal("0.65"), 4)
+
+
+def test_without_weights_quality_counts_seven_tenths() -> None:
+    assert parse_tenants("").weights.of("acme") == Weight(Decimal("0.7"), 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("default = 0.7", "[weights] version"),
+        ("version = 0", "[weights] version"),
+        ("version = true", "[weights] version"),
+        ("version = 1.5", "[weights] version"),
+        ("version = 1\nacme = 0.5", '[weights] "acme"'),
+        ("version = 1\ntenants = 0.5", "[weights] tenants"),
+        *((f"version = 1\ndefault = {weight}", "[weights] default") for weight in ("1.1", "-0.1", "nan", "inf", "0.1234", "'0.7'", "true")),
+        ("version = 1\n[weights.tenants]\nacme = 7", "[weights] tenants.acme"),
+    ],
+)
+def test_a_mistake_in_the_weights_is_one_line_that_names_the_place(text: str, names: str) -> None:
+    with pytest.raises(TenantsFileError) as caught:
+        parse_tenants(f"[weights]\n{text}\n")
 
     assert names in str(caught.value)
     assert "\n" not in str(caught.value)
