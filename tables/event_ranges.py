@@ -62,6 +62,11 @@ class EventRanges:
                 return
             yield key, value
 
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """Return a row, None where there is none."""
+        value: bytes | None = self._store(partition).get(key)
+        return value
+
     async def send(self, partition: int, entries: Sequence[Entry]) -> int:
         """Write to the changelog and wait for its acknowledgement; returns the offset of the last.
 

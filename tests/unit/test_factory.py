@@ -37,6 +37,7 @@ def test_each_step_of_the_pipeline_has_its_agent_and_reads_its_topic(app: Any) -
         "download": {topics.CALLS_ENRICHED},
         "score": {topics.AUDIO_READY},
         "export": {topics.SCORING_RESULTS},
+        "voc": {topics.VOC_CALLS, topics.VOC_ACTIONS, topics.VOC_METRICS, topics.VOC_OVERFLOW},
     }
     assert set(app.kit.runners) == set(reads)
 
@@ -66,12 +67,13 @@ def test_the_group_is_the_app(tmp_path: Path) -> None:
     assert create_app(settings(tmp_path, kafka_group_id="other-group")).conf.id == "other-group"
 
 
-def test_a_dedup_table_has_a_changelog_with_the_source_s_partitions(app: Any) -> None:
-    (table,) = app.tables.values()
-    changelog = table.changelog_topic
+def test_a_table_has_a_changelog_with_the_partitions_of_its_source(app: Any, tmp_path: Path) -> None:
+    partitions = {topic.name: topic.partitions for topic in topics.all_topics(settings(tmp_path))}
 
-    assert changelog.get_topic_name() == "voc-processor-calls-seen-changelog"
-    assert table.partitions == {topic.name: topic for topic in topics.CALLS_PIPELINE}[topics.CALLS_POLLED].partitions
+    for name, source in ((topics.CALLS_SEEN, topics.CALLS_POLLED), (topics.EVENT_RANGES, topics.VOC_CALLS)):
+        table = app.tables[name]
+        assert table.changelog_topic.get_topic_name() == f"voc-processor-{name}-changelog"
+        assert table.partitions == partitions[source] == partitions[f"voc-processor-{name}-changelog"]
 
 
 async def test_faust_s_own_pages_are_off_and_ours_are_there(app: Any) -> None:

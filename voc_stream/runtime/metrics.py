@@ -9,6 +9,7 @@ REGISTRY = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+_RECORDS = (1, 10, 50, 100, 250, 500, 1000, 2000, 4000, 8000, 16_000)
 _MILLISECONDS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000)
 
 RECORDS = Counter("voc_stage_records", "Records a stage is done with.", ("stage", "outcome"), registry=REGISTRY)
@@ -45,3 +46,14 @@ ALERTS_OPEN = Gauge("voc_alerts_open", "Alerts raised and not cleared.", registr
 ALERTS_EVALUATED = Gauge("voc_alerts_evaluated_timestamp_seconds", "When this replica last evaluated the rules.", registry=REGISTRY)
 ALERT_POSTS = Counter("voc_alert_posts", "Posts to webhooks.", ("result",), registry=REGISTRY)
 ALERT_OUTBOX_AGE = Gauge("voc_alert_outbox_oldest_seconds", "Age of the oldest alert that is not told yet.", ("channel",), registry=REGISTRY)
+
+EVENTS_CONSUMED = Counter("voc_events_consumed", "Customer events taken into a window.", ("topic",), registry=REGISTRY)
+EVENTS_PROCESSED = Counter(
+    "voc_events_processed", "Customer events done with: stored, duplicate, dead_letter, moved.", ("topic", "outcome"), registry=REGISTRY
+)
+BATCH_SECONDS = Histogram(
+    "voc_batch_process_seconds", "One window of customer events, from its last record's arrival to its end.", buckets=_SECONDS, registry=REGISTRY
+)
+BATCH_RECORDS = Histogram("voc_batch_records", "Records in a window of customer events.", buckets=_RECORDS, registry=REGISTRY)
+DEDUP_IDS = Gauge("voc_dedup_ids", "Event ids that the worker remembers.", registry=REGISTRY)
+REPLAYED = Counter("voc_windows_replayed", "Windows that were formed again, as the ledger says.", registry=REGISTRY)

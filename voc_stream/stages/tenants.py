@@ -32,6 +32,11 @@ class TenantMap:
     skills: Mapping[str, str] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Return every tenant that it names, and `unassigned`, whose calls wait for a name."""
+        return frozenset((*self.services.values(), *self.skills.values(), UNASSIGNED))
+
     def tenant_of(self, service: str, skill: str) -> str:
         """Return the tenant, or `unassigned`."""
         for patterns, name in ((self.services, service), (self.skills, skill)):

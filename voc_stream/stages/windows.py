@@ -30,6 +30,10 @@ class Record(Protocol):
     def value(self) -> bytes | None:
         """Its value."""
 
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
+
 
 class Tiling:
     """Where the next window of a partition begins and how far it may reach: windows lie side by side, and adopted ranges are formed again exactly.
@@ -70,12 +74,10 @@ class Check:
     Args:
         decode: bytes to event; raises MalformedError.
         refuse: why an event cannot be stored, or None.
-        moved_tenants: whose events go to the overflow topic.
     """
 
     decode: Callable[[bytes | None], VocEvent]
     refuse: Callable[[VocEvent], DeadLetter | None]
-    moved_tenants: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

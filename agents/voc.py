@@ -1,0 +1,40 @@
+"""`voc.calls`, `voc.actions`, `voc.metrics` and `voc.overflow` to ClickHouse, each event once (spec section 3, docs/adr/0012)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from voc_stream import topics
+from voc_stream.events.voc import decode_voc
+from voc_stream.kit import App, Kit
+from voc_stream.runtime.window_lane import Refusal, WindowRules
+from voc_stream.stages.validate import refusal
+
+
+def attach(app: App, kit: Kit) -> None:
+    """Add the agent."""
+    settings = kit.settings
+
+    def refuse(now: datetime) -> Refusal:
+        known = kit.tenants.current().known.__contains__ if settings.tenants_strict else None
+        return lambda event: refusal(event, now, known)
+
+    rules = WindowRules(
+        incarnation=settings.kafka_incarnation,
+        size=settings.batch_size,
+        flush_seconds=settings.batch_flush_seconds,
+        size_max=settings.batch_size_max,
+        dedup_seconds=settings.dedup_window_seconds,
+        token_seconds=settings.clickhouse_token_seconds,
+        decode=decode_voc,
+        refuse=refuse,
+        annotator=kit.annotating,
+        moved_tenants=frozenset(settings.voc_overflow_tenants),
+    )
+    runner = kit.windowed(rules, hooks=(kit.composite.heard,))
+
+    @app.agent(kit.source(*settings.kafka_topics, topics.VOC_OVERFLOW))
+    async def voc(stream: Any) -> None:
+        """Customer events."""
+        await runner.run(stream.noack().events())

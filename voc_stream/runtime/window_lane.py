@@ -1,0 +1,272 @@
+"""One partition of customer events in one generation: claimed, then window after window (docs/adr/0012)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from faust.types import TP
+
+from voc_stream.events.voc import VocEvent
+from voc_stream.logs import get_logger
+from voc_stream.runtime import metrics
+from voc_stream.runtime.ledger import RecordBatch
+from voc_stream.runtime.patience import Patience
+from voc_stream.runtime.window_parts import Part, Waiting
+from voc_stream.runtime.window_performer import Formed, Performer, WindowTools
+from voc_stream.stages.annotation import Annotation
+from voc_stream.stages.delivery import claim, deliver
+from voc_stream.stages.event_rows import event_row
+from voc_stream.stages.history import read_rows
+from voc_stream.stages.outcome import DeadLetter
+from voc_stream.stages.ranges import Place, Range, Seen, decode_row
+from voc_stream.stages.seen_ids import Horizon, SeenIds
+from voc_stream.stages.sweeping import Sweeper
+from voc_stream.stages.windows import Check, Tiling, Window
+
+logger = get_logger(__name__)
+
+# After so many records the event loop goes on: heartbeats and other partitions do not wait for a large window.
+SLICE = 500
+# About so much is held by the records of one new window.
+MOST_BYTES = 4 << 20
+SWEEP_SECONDS = 60.0
+
+Decode = Callable[[bytes | None], VocEvent]
+Refusal = Callable[[VocEvent], DeadLetter | None]
+
+
+class Annotates(Protocol):
+    """What annotates events."""
+
+    async def annotate(self, events: Sequence[VocEvent]) -> Sequence[Annotation]:
+        """Return the annotation of each event; never raises for a model that is down, and is bounded in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRules:
+    """How windows are formed.
+
+    Args:
+        incarnation: of the topics.
+        size: records at which a window closes.
+        flush_seconds: after its first record's arrival it closes, too.
+        size_max: records it may have when more are waiting.
+        token_seconds: for how long ClickHouse surely remembers a token.
+        decode: bytes to event.
+        refuse: at this time, why an event cannot be stored, or None.
+        moved_tenants: whose events go to the overflow topic, unless they come from it.
+    """
+
+    incarnation: str
+    size: int
+    flush_seconds: float
+    size_max: int
+    dedup_seconds: float
+    token_seconds: float
+    decode: Decode
+    refuse: Callable[[datetime], Refusal]
+    annotator: Annotates
+    moved_tenants: frozenset[str] = frozenset()
+
+
+class Lane:
+    """Works on a partition until it is lost.
+
+    Args:
+        tp: the partition.
+        generation: of the group.
+        rules: how windows are formed.
+        tools: what all partitions share.
+        patience: of the task that runs this.
+        horizon: shares the ids to remember.
+        room: how many windows beyond the ordinary size may be held at once.
+        clock: monotonic seconds; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        tp: TP,
+        generation: int,
+        *,
+        rules: WindowRules,
+        tools: WindowTools,
+        patience: Patience,
+        horizon: Horizon,
+        room: asyncio.Semaphore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.tp = tp
+        self.generation = generation
+        self.patience = patience
+        self.waiting = Waiting(clock)
+        self.working = 0
+        self._place = Place(rules.incarnation, tp.topic, tp.partition)
+        self._rules = rules
+        self._tools = tools
+        self._horizon = horizon
+        self._room = room
+        self._clock = clock
+        self._moved_tenants = frozenset() if tp.topic == tools.overflow_topic else rules.moved_tenants
+        self._performer = Performer(self._place, generation, tools, patience)
+
+    async def run(self, position: int) -> None:
+        """Claim the partition at the group's position and store what comes, until it is abandoned."""
+        seen = SeenIds(self._horizon)
+        try:
+            tiling, sweeper = await self._claim(position, seen)
+            swept = self._clock()
+            while True:
+                await self._next_window(tiling, seen, sweeper)
+                if self._clock() - swept >= SWEEP_SECONDS:
+                    await self._sweep(sweeper, seen)
+                    swept = self._clock()
+        finally:
+            seen.leave()
+
+    def accept(self, batch: RecordBatch) -> None:
+        """Queue a batch."""
+        self.waiting.add(batch)
+
+    async def _claim(self, position: int, seen: SeenIds) -> tuple[Tiling, Sweeper]:
+        keys, rows = [], []
+        for key, value in self._tools.ledger.rows(self._place.partition, self._place.prefix):
+            keys.append(key)
+            rows.append(decode_row(value))
+            if not len(rows) % SLICE:
+                await asyncio.sleep(0)
+        history = read_rows(rows)
+        taking = await self._performer.perform(claim(self._place, history, position, self.generation))
+        oldest = self._horizon_ms()
+        past: list[Range | Seen] = [*history.seen, *history.older, *history.current]
+        await _recall(seen, [row for row in past if row.processed_ms >= oldest])
+        logger.info(
+            "partition claimed", topic=self.tp.topic, partition=self.tp.partition, epoch=taking.claim.id.epoch, position=taking.start,
+            adopted=len(taking.adopted), ids=seen.live,
+        )  # fmt: skip
+        if taking.start < position:
+            self.waiting.clear()
+            self._tools.reading.rewind(self.tp, taking.start)
+        return Tiling(taking), Sweeper(self._place, keys, history, taking.claim)
+
+    async def _next_window(self, tiling: Tiling, seen: SeenIds, sweeper: Sweeper) -> None:
+        await self._until_full(tiling)
+        known = tiling.known
+        unbounded = self.waiting.records
+        parts = self.waiting.take(limit=tiling.limit, most=unbounded if known else self._rules.size_max, most_bytes=1 << 62 if known else MOST_BYTES)
+        if not parts:
+            # Offsets without a record lie before the next known range.
+            tiling.advance(tiling.limit if tiling.limit is not None else tiling.position)
+            return
+        began = self._clock()
+        last = known.last if known else int(parts[-1].batch.records[parts[-1].stop - 1].offset)
+        window = Window(self._place, tiling.claim, tiling.position, last, self._now_ms(), known)
+        self.working = sum(part.stop - part.start for part in parts)
+        try:
+            async with self._roomy(self.working):
+                row = await self._store(window, parts, seen)
+            sweeper.add(row)
+            self._count(window, self.working, began)
+        finally:
+            self.working = 0
+        tiling.advance(last)
+
+    @asynccontextmanager
+    async def _roomy(self, records: int) -> AsyncIterator[None]:
+        """Wait for room, which a window of the ordinary size does not need."""
+        if records <= self._rules.size:
+            yield
+            return
+        await self.patience.wait(self._room.acquire())
+        try:
+            yield
+        finally:
+            self._room.release()
+
+    async def _until_full(self, tiling: Tiling) -> None:
+        """Wait until the next window may close: its size or its time, and for a known range all of its records."""
+        waiting, known = self.waiting, tiling.known
+        while waiting.first is None:
+            await self.patience.wait(waiting.news())
+        if known is not None:
+            waiting.want_until(known.last)
+            while waiting.last < known.last:
+                await self.patience.wait(waiting.news())
+            return
+        while waiting.records < self._rules.size and (tiling.limit is None or waiting.last < tiling.limit):
+            left = waiting.since + self._rules.flush_seconds - self._clock()
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(left):
+                    await self.patience.wait(waiting.news())
+            except TimeoutError:
+                return
+
+    async def _store(self, window: Window, parts: Sequence[Part], seen: SeenIds) -> Range:
+        rules = self._rules
+        check = Check(rules.decode, rules.refuse(self._tools.now()))
+        for part in parts:
+            records = part.records
+            for start in range(0, len(records), SLICE):
+                window.judge(records[start : start + SLICE], check)
+                await asyncio.sleep(0)
+        row = window.settle(seen, self._moved_tenants)
+        annotations = await rules.annotator.annotate(window.events)
+        formed = Formed(window, await self._rows(window, annotations), annotations, parts)
+        await self._performer.perform(deliver(window, row, self._now_ms, int(rules.token_seconds * 1000)), formed)
+        return row
+
+    async def _rows(self, window: Window, annotations: Sequence[Annotation]) -> list[bytes]:
+        incarnation, topic, partition = window.place
+        processed_ms = window.processed_ms
+        rows: list[bytes] = []
+        for start in range(0, len(window.events), SLICE):
+            stop = start + SLICE
+            rows += [
+                event_row(event, record.value or b"", annotation, topic, partition, record.offset, incarnation, processed_ms)
+                for event, record, annotation in zip(window.events[start:stop], window.records[start:stop], annotations[start:stop], strict=True)
+            ]
+            await asyncio.sleep(0)
+        return rows
+
+    def _count(self, window: Window, records: int, began: float) -> None:
+        topic = self.tp.topic
+        metrics.EVENTS_CONSUMED.labels(topic).inc(records)
+        outcomes = {"stored": len(window.records), "duplicate": window.duplicates, "dead_letter": len(window.letters), "moved": len(window.moved)}
+        for outcome, count in outcomes.items():
+            if count:
+                metrics.EVENTS_PROCESSED.labels(topic, outcome).inc(count)
+        metrics.BATCH_SECONDS.observe(self._clock() - began)
+        metrics.BATCH_RECORDS.observe(records)
+        metrics.DEDUP_IDS.set(self._horizon.live)
+        if window.known is not None:
+            metrics.REPLAYED.inc()
+
+    async def _sweep(self, sweeper: Sweeper, seen: SeenIds) -> None:
+        """Forget what is older than the horizon, and put many small rows into few."""
+        oldest = self._horizon_ms()
+        seen.forget_before(oldest)
+        ledger, partition = self._tools.ledger, self._place.partition
+        entries = sweeper.entries(oldest, self._tools.reading.committed(self.tp), partial(ledger.get, partition))
+        if entries:
+            await self._performer.write_and_keep(entries)
+            sweeper.done(entries)
+
+    def _horizon_ms(self) -> int:
+        return self._now_ms() - int(self._rules.dedup_seconds * 1000)
+
+    def _now_ms(self) -> int:
+        return int(self._tools.now().timestamp() * 1000)
+
+
+async def _recall(seen: SeenIds, rows: Sequence[Range | Seen]) -> None:
+    for start in range(0, len(rows), SLICE):
+        seen.recall(rows[start : start + SLICE])
+        await asyncio.sleep(0)
