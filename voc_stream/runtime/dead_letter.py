@@ -5,10 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
+from voc_stream.errors import RejectedError
+from voc_stream.logs import get_logger
 from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.stage import Publishes
 from voc_stream.stages.outcome import DeadLetter, Facts
+
+logger = get_logger(__name__)
 
 PREFIX = "voc-dlq-"
 LONGEST_REASON = 2000
@@ -57,6 +63,25 @@ def cut(letter: Outgoing) -> Outgoing:
     size = (f"{PREFIX}cut", str(len(letter.value or b"")).encode())
     key, value = (part and part[:KEPT_BYTES] for part in (letter.key, letter.value))
     return Outgoing(letter.topic, key, value, (*headers, size), letter.partition)
+
+
+async def publish_letters(publisher: Publishes, letters: Sequence[Outgoing]) -> None:
+    """Publish dead letters; one that its topic finds too large is cut.
+
+    Raises:
+        OutageError: Kafka did not acknowledge all of them.
+        RejectedError: a topic refuses even what was cut. There is no dead letter of a dead letter: its record must wait.
+    """
+    try:
+        await publisher.publish(letters)
+    except RejectedError:
+        if len(letters) > 1:
+            for letter in letters:
+                await publish_letters(publisher, [letter])
+            return
+        letter = letters[0]
+        logger.warning("a dead letter is too large for its topic: it is cut", topic=letter.topic, bytes=len(letter.value or b""))
+        await publisher.publish([cut(letter)])
 
 
 def frames(error: BaseException) -> str:

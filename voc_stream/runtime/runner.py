@@ -19,7 +19,7 @@ from voc_stream.errors import OutageError, OutsideError, RejectedError, Throttle
 from voc_stream.events.base import MalformedError, encode
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
-from voc_stream.runtime.dead_letter import cut, dead_letter_record, frames
+from voc_stream.runtime.dead_letter import dead_letter_record, frames, publish_letters
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.publisher import Outgoing
@@ -258,16 +258,8 @@ class StageRunner:
 
     async def _write_letter(self, letter: Outgoing) -> None:
         try:
-            await self._around.publisher.publish([letter])
-        except RejectedError:
-            await self._write_cut_letter(letter)
-
-    async def _write_cut_letter(self, letter: Outgoing) -> None:
-        logger.warning("a dead letter is too large for its topic: its value is cut", topic=letter.topic, bytes=len(letter.value or b""))
-        try:
-            await self._around.publisher.publish([cut(letter)])
+            await publish_letters(self._around.publisher, [letter])
         except RejectedError as error:
-            # There is no dead letter of a dead letter: the record waits until its topic takes it.
             raise OutageError(error.dependency, f"{letter.topic} refuses a dead letter: {error.reason}") from error
 
     async def _through_outages(self, act: Callable[[], Awaitable[object]]) -> None:

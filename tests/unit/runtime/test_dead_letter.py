@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.runtime.world import BEGAN, TOPIC, record
-from voc_stream.runtime.dead_letter import KEPT_BYTES, LONGEST_REASON, cut, dead_letter_record, dead_letter_topic, fingerprint, frames
+from voc_stream.errors import RejectedError
+from voc_stream.runtime.dead_letter import (
+    KEPT_BYTES,
+    LONGEST_REASON,
+    cut,
+    dead_letter_record,
+    dead_letter_topic,
+    fingerprint,
+    frames,
+    publish_letters,
+)
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.stages.outcome import DeadLetter, Facts
 
@@ -116,3 +127,22 @@ def test_a_letter_that_fits_nowhere_keeps_its_beginning_its_place_and_its_size()
 def test_a_letter_without_key_or_value_has_none_when_cut() -> None:
     letter = cut(Outgoing("notes.dlq", None, None))
     assert (letter.key, letter.value) == (None, None)
+
+
+class Small:
+    """A topic that takes letters of up to 100 kB."""
+
+    def __init__(self) -> None:
+        self.there: list[Outgoing] = []
+
+    async def publish(self, records: Sequence[Outgoing]) -> list[int]:
+        if any(len(letter.value or b"") > 100_000 for letter in records):
+            raise RejectedError("kafka", "a record is larger than Kafka takes")
+        self.there += records
+        return []
+
+
+async def test_of_many_letters_only_the_one_that_is_too_large_is_cut() -> None:
+    topic = Small()
+    await publish_letters(topic, [Outgoing("notes.dlq", None, value) for value in (b"a", b"b" * 200_000, b"c")])
+    assert [letter.value for letter in topic.there] == [b"a", b"b" * KEPT_BYTES, b"c"]
