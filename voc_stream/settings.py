@@ -159,6 +159,16 @@ class Settings(BaseSettings):
     alert_webhook_timeout_seconds: Annotated[float, Field(gt=0, le=30)] = 10.0
     alert_webhook_allow_private: bool = False
 
+    # Sentiment
+    sentiment_model: Literal["rule", "embed", "remote"] = "rule"
+    annotate_budget_seconds: PositiveFloat = 1.0
+    sentiment_cache_size: PositiveInt = 100_000
+    sentiment_url: str | None = None
+    sentiment_token: SecretStr = SecretStr("")
+    sentiment_timeout_seconds: PositiveFloat = 5.0
+    sentiment_batch_size: Annotated[int, Field(ge=1, le=1000)] = 64
+    sentiment_in_flight: Annotated[int, Field(ge=1, le=64)] = 2
+
     # Personal data
     pii_keys: SecretStr = SecretStr("")
     pii_key_id: str = ""
@@ -173,7 +183,7 @@ class Settings(BaseSettings):
             raise ValueError(msg) from error
         return value
 
-    @field_validator("avaya_url", "scoring_url", "s3_endpoint_url")
+    @field_validator("avaya_url", "scoring_url", "sentiment_url", "s3_endpoint_url")
     @classmethod
     def _plain_http_url(cls, value: str | None) -> str | None:
         if value is not None and not re.match(r"^https?://[^/@\s]+(/[^\s?#]*)?$", value):
@@ -205,6 +215,7 @@ class Settings(BaseSettings):
             (self.app_env == "prod" and self.avaya_url.startswith("http:"), "AVAYA_URL must be https when APP_ENV=prod: it carries a password"),
             (self.batch_size_max < self.batch_size, "BATCH_SIZE_MAX must be at least BATCH_SIZE"),
             (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
+            (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
             (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
             (bool(self.kafka_ssl_cert_file) != bool(self.kafka_ssl_key_file), "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE go together"),

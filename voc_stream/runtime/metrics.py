@@ -57,3 +57,8 @@ BATCH_SECONDS = Histogram(
 BATCH_RECORDS = Histogram("voc_batch_records", "Records in a window of customer events.", buckets=_RECORDS, registry=REGISTRY)
 DEDUP_IDS = Gauge("voc_dedup_ids", "Event ids that the worker remembers.", registry=REGISTRY)
 REPLAYED = Counter("voc_windows_replayed", "Windows that were formed again, as the ledger says.", registry=REGISTRY)
+
+ANNOTATED = Counter("voc_annotated_texts", "Customers' texts, by who told their feeling.", ("source",), registry=REGISTRY)
+ANNOTATE_SECONDS = Histogram("voc_annotate_seconds", "Annotating one window of events.", buckets=_SECONDS, registry=REGISTRY)
+SENTIMENT_CACHE = Counter("voc_sentiment_cache_lookups", "Look-ups of scores of a slow model.", ("result",), registry=REGISTRY)
+SENTIMENT_LATE = Counter("voc_sentiment_late_answers", "Scores that came after their window had gone on; they are remembered.", registry=REGISTRY)
