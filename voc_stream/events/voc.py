@@ -12,8 +12,8 @@ from voc_stream.events.voc_types import AgentAction, BaseEvent, CallEvent, QosMe
 
 __all__ = ["AgentAction", "BaseEvent", "CallEvent", "QosMetric", "ToolInvocation", "VocEvent", "decode_voc", "heard_text"]
 
-# A value beyond this is no event. The broker's limit (1 MiB) is of compressed batches: a value far beyond it can still arrive.
-MOST_BYTES = 2 << 20
+# The broker's limit is of compressed batches: a value far beyond it can arrive. What is accepted fits into every topic, however it is compressed.
+MOST_BYTES = 1 << 20
 # Tenants whose ids were checked; forgotten all at once, so that made-up tenants cannot fill the memory.
 MOST_TENANTS = 10_000
 

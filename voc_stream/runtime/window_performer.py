@@ -13,7 +13,7 @@ from faust.types import TP
 from voc_stream.errors import RejectedError
 from voc_stream.events.voc import VocEvent
 from voc_stream.runtime import metrics
-from voc_stream.runtime.dead_letter import dead_letter_record
+from voc_stream.runtime.dead_letter import dead_letter_record, publish_letters
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.patience import PASSING, Patience
@@ -229,8 +229,10 @@ class Performer:
         moved = [
             Outgoing(self._tools.overflow_topic, str(event.event_id).encode(), record.value, tuple(record.headers)) for event, record in window.moved
         ]
-        if letters or moved:
-            await self._through(lambda: self._tools.publisher.publish([*letters, *moved]))
+        if letters:
+            await self._through(lambda: publish_letters(self._tools.publisher, letters))
+        if moved:
+            await self._through(lambda: self._tools.publisher.publish(moved))
         for _, letter in window.letters:
             metrics.DEAD_LETTERS.labels(STAGE, letter.error_type).inc()
 
