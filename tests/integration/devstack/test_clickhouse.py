@@ -107,6 +107,24 @@ async def test_a_broken_row_is_refused_and_the_next_insert_works(client: Any) ->
     assert await client.command("SELECT count() FROM t") == 1
 
 
+async def test_an_insert_that_fails_after_its_rows_were_read_is_raised_and_stores_nothing(client: Any) -> None:
+    await client.command("CREATE TABLE many (a UInt64) ENGINE = MergeTree PARTITION BY a ORDER BY a")
+    with pytest.raises(DatabaseError) as refusal:
+        await client.insert("many", [[number] for number in range(200)], column_names=["a"])
+    assert refusal.value.code == 252
+    await client.command("ALTER TABLE t ADD CONSTRAINT small CHECK a < 3")
+    with pytest.raises(DatabaseError) as refusal:
+        await client.insert("t", [[3, "three"]], column_names=["a", "b"])
+    assert refusal.value.code == 469
+    assert await client.command("SELECT count() FROM many") == await client.command("SELECT count() FROM t") == 0
+
+
+async def test_settings_within_the_statement_are_obeyed(client: Any) -> None:
+    rows = "INSERT INTO t (a, b) SETTINGS max_partitions_per_insert_block = 0 FORMAT CSV\n1,one\n"
+    await client.command(rows)
+    assert await client.command("SELECT b FROM t") == "one"
+
+
 async def test_a_token_sent_again_changes_neither_table_nor_view(client: Any) -> None:
     settings = {"insert_deduplication_token": "voc.calls:0:0-1", "deduplicate_blocks_in_dependent_materialized_views": 1, "async_insert": 0}
     for _ in range(3):

@@ -7,6 +7,8 @@ and its settings; so each thread has its own, and reconciles both with what the 
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voc_stream.devstack.clickhouse.protocol import Statement, error_code
+from voc_stream.devstack.clickhouse.protocol import DEFAULT_FORMAT, Statement, error_code
 
 THREADS = 8
 WAITING = 256
+
+_SETTINGS = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
 
 
 class EngineError(Exception):
@@ -146,18 +150,27 @@ class _ThreadSession:
         )
 
     def _insert(self, statement: Statement, data: bytes) -> Answer:
-        with self._chdb.send_insert(statement.sql, statement.data_format) as rows:
-            if data:
-                rows.append(data)
-            result = rows.finish()
+        """Let the engine read the rows from a file in memory: its streaming insert swallows what goes wrong after the rows were parsed."""
+        with open(os.memfd_create("rows"), "w+b") as rows:  # noqa: PTH123 - it has no path
+            rows.write(data)
+            rows.flush()
+            into, settings, rest = _before_settings(statement.sql)
+            source = f"FROM INFILE '/proc/self/fd/{rows.fileno()}' COMPRESSION 'none'"
+            result = self._chdb.query(f"{into} {source} {settings}{rest} FORMAT {statement.data_format}", DEFAULT_FORMAT)
         return Answer(
             body=b"",
-            read_rows=result.rows_written,
-            read_bytes=result.bytes_written,
-            written_rows=result.rows_written,
-            written_bytes=result.bytes_written,
-            elapsed_ns=int(result.elapsed * 1e9),
+            read_rows=result.rows_written(),
+            read_bytes=result.bytes_written(),
+            written_rows=result.rows_written(),
+            written_bytes=result.bytes_written(),
+            elapsed_ns=int(result.elapsed() * 1e9),
         )
+
+
+def _before_settings(insert: str) -> tuple[str, str, str]:
+    """Split the head of an INSERT where a source of rows belongs: before SETTINGS."""
+    found = _SETTINGS.search(insert)
+    return (insert[: found.start()], found.group(), insert[found.end() :]) if found else (insert, "", "")
 
 
 def _identifier(name: str) -> str:
