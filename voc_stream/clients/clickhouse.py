@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from voc_stream.clients.clickhouse_client import ClickHouse
+from voc_stream.clients.voc_sums import Difference, VocSums
 from voc_stream.events.calls import ScoringResult
 from voc_stream.stages.event_rows import COLUMNS
+
+# Statements over whole months take longer than CLICKHOUSE_TIMEOUT_SECONDS.
+PATIENCE_SECONDS = 3600.0
 
 # Columns of `call_scores` with their types: told to the driver, because asking the server at each insert costs more than the insert.
 CALL_SCORES = {
@@ -39,15 +44,22 @@ _ONCE = {"async_insert": 0, "insert_deduplicate": 1, "deduplicate_blocks_in_depe
 # A batch may hold any number of tenants and months.
 _ANY_PARTITIONS = {"max_partitions_per_insert_block": 0}
 
+# Deleted ones count as stored: a range that is formed again must not bring them back.
 _STORED = """
-SELECT DISTINCT kafka_offset FROM voc_events
+SELECT DISTINCT kafka_offset FROM
+(
+    SELECT kafka_incarnation, kafka_topic, kafka_partition, kafka_offset FROM voc_events
+    UNION ALL
+    SELECT kafka_incarnation, kafka_topic, kafka_partition, kafka_offset FROM voc_forgotten
+)
 WHERE kafka_incarnation = {incarnation:String} AND kafka_topic = {topic:String} AND kafka_partition = {partition:Int32}
   AND kafka_offset BETWEEN {first:Int64} AND {last:Int64}
 """
 _NEWEST = """
-SELECT max(kafka_offset) AS newest, count() AS rows FROM voc_events
+SELECT max(newest) AS newest, count() AS rows FROM voc_offsets
 WHERE kafka_incarnation = {incarnation:String} AND kafka_topic = {topic:String} AND kafka_partition = {partition:Int32}
 """
+_PARTS = "SELECT hour, sum(parts) AS made FROM voc_offsets GROUP BY hour ORDER BY hour DESC"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -79,7 +91,7 @@ class Warehouse(ClickHouse):
             await self.insert_binary("voc_events", COLUMNS, b"".join(rows), settings)
 
     async def stored_offsets(self, incarnation: str, topic: str, partition: int, first: int, last: int) -> set[int]:
-        """Return which of the offsets from `first` to `last` have a row in `voc_events`."""
+        """Return which of the offsets from `first` to `last` have a row in `voc_events`, or had one that was deleted on purpose."""
         where = {"incarnation": incarnation, "topic": topic, "partition": partition, "first": first, "last": last}
         return {row["kafka_offset"] for row in await self.query(_STORED, where)}
 
@@ -87,6 +99,36 @@ class Warehouse(ClickHouse):
         """Return the highest offset of a partition that was ever stored, or None."""
         (row,) = await self.query(_NEWEST, {"incarnation": incarnation, "topic": topic, "partition": partition})
         return row["newest"] if row["rows"] else None
+
+    async def tokens_since(self) -> datetime:
+        """Return the moment from which on every token is remembered: a window that was written down later may be sent again as it is."""
+        room = self._settings.clickhouse_token_window
+        hours = await self.query(_PARTS)
+        for row in hours:
+            room -= row["made"]
+            if room < 0:
+                hour: datetime = row["hour"].replace(tzinfo=UTC)
+                return hour + timedelta(hours=1)
+        return _EPOCH
+
+    async def view_differences(self, days: Collection[date] = (), tenants: Collection[str] = ()) -> list[Difference]:
+        """Return where the views differ from `voc_events`: on these days and for these tenants, or everywhere. See `VocSums.differences`."""
+        async with self._patient() as client:
+            return await VocSums(client).differences(days, tenants)
+
+    async def rebuild_views(self, days: Collection[date], tenants: Collection[str] = ()) -> None:
+        """Make the views of these days (UTC) anew from `voc_events`; inserts are refused meanwhile. See `VocSums.rebuild`."""
+        async with self._patient() as client:
+            await VocSums(client).rebuild(days, tenants)
+
+    @asynccontextmanager
+    async def _patient(self) -> AsyncIterator[ClickHouse]:
+        """Lend a client for statements over whole months."""
+        client = ClickHouse(self._settings.model_copy(update={"clickhouse_timeout_seconds": PATIENCE_SECONDS}))
+        try:
+            yield client
+        finally:
+            await client.close()
 
     async def probe(self) -> None:
         """Ask whether our tables are there."""

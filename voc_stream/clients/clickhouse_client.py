@@ -102,5 +102,6 @@ class ClickHouse:
                     send_receive_timeout=settings.clickhouse_timeout_seconds,
                     client_name="voc-stream",
                     autogenerate_session_id=False,  # queries of one session exclude each other
+                    form_encode_query_params=True,  # a list of days or tenants can be too long for a URL
                 )
             return self._client

@@ -38,6 +38,7 @@ _OUTAGES = {
     319: "does not know whether the insert passed",
     497: "denies our user a right that it needs",
     516: "refuses our user or password",
+    469: "takes no events while sums are exchanged",
     999: "lost its keeper",
 }
 _TRANSIENTS = {159: "query took too long", 160: "query took too long", 209: "socket timed out", 394: "query was cancelled", 425: "system error"}
