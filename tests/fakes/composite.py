@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+
+import msgspec
 
 from tests.fakes.faults import PlannedFaults
 from voc_stream.clients.composite_store import merged_by_call
@@ -34,9 +36,9 @@ class FakeCompositeStore:
             known = self.calls.get(call.key)
             merged = call if known is None else known.merged(call)
             self.came.setdefault(call.key, self.now)
-            self.calls[call.key] = merged if merged == known else replace(merged, revision=merged.revision + 1)
+            self.calls[call.key] = merged if merged == known else msgspec.structs.replace(merged, revision=merged.revision + 1)
         self.faults.check("after")
-        return [self.calls[call.key] for call in calls]
+        return [self.calls[call.key] for call in calls if self.calls[call.key].have_met]
 
     async def forget_unmet(self, before: datetime) -> int:
         old = [key for key, call in self.calls.items() if call.quality is None and self.came[key] < before]
@@ -60,7 +62,7 @@ class FakeCompositeTable:
         self.faults.check("before")
         for call in calls:
             known = self.shown.get(call.key)
-            if call.quality and call.feeling and (known is None or call.revision >= known.revision):
+            if call.have_met and (known is None or call.revision >= known.revision):
                 self.shown[call.key] = call
         self.faults.check("after")
 

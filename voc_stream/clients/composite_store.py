@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import attrgetter
 
 import asyncpg
 
@@ -12,12 +11,13 @@ from voc_stream.clients.postgres import Database
 from voc_stream.stages.composite import CallSides, Feeling, Quality, Weight
 
 # Of each side the newest stands, of two that are as new the stored one. Sorted, so that two windows wait for each other instead of dead-locking.
-# A row that stays as it is comes back, too: whoever repeats itself has perhaps not told ClickHouse.
+# A row that stays as it is comes back, too: whoever repeats itself has perhaps not told ClickHouse. Doubles in, because they cost the worker a tenth.
 _MERGE = """
+WITH merged AS (
 INSERT INTO call_composite AS stored
     (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version)
-SELECT * FROM unnest($1::varchar[], $2::varchar[], $3::numeric[], $4::varchar[], $5::timestamptz[], $6::double precision[], $7::varchar[],
-                     $8::timestamptz[], $9::uuid[], $10::numeric[], $11::int[])
+SELECT * FROM unnest($1::varchar[], $2::varchar[], $3::double precision[], $4::varchar[], $5::timestamptz[], $6::double precision[], $7::varchar[],
+                     $8::timestamptz[], $9::uuid[], $10::double precision[], $11::int[])
 ORDER BY 1, 2
 ON CONFLICT (tenant_id, call_id) DO UPDATE SET
     (quality, model_version, scored_at) = (
@@ -36,7 +36,12 @@ ON CONFLICT (tenant_id, call_id) DO UPDATE SET
     weight = CASE WHEN EXCLUDED.weights_version > stored.weights_version THEN EXCLUDED.weight ELSE stored.weight END,
     weights_version = greatest(EXCLUDED.weights_version, stored.weights_version)
 RETURNING tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version, revision
+)
+SELECT * FROM merged WHERE scored_at IS NOT NULL AND heard_at IS NOT NULL
 """
+
+# A statement of so many takes half a second, well within its time-out.
+_MOST_ROWS = 5000
 
 _FORGET_UNMET = "DELETE FROM call_composite WHERE scored_at IS NULL AND created_at < $1"
 
@@ -48,16 +53,17 @@ class CompositeStore:
         self._db = db
 
     async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
-        """Add what is given to what is stored, in one statement; a second time it changes nothing.
+        """Add what is given to what is stored, in one statement (a few for many thousands); a second time it changes nothing.
 
         Returns:
-            The calls as they are stored now, one each, in any order.
+            Those of the calls both of whose sides are known now, as they are stored, in any order.
         """
         calls = merged_by_call(given)
         if not calls:
             return []
         async with self._db.connection() as connection:
-            rows = await connection.fetch(_MERGE, *_columns(calls))
+            parts = [calls[start : start + _MOST_ROWS] for start in range(0, len(calls), _MOST_ROWS)]
+            rows = [row for part in parts for row in await connection.fetch(_MERGE, *_columns(part))]
         return [_sides(row) for row in rows]
 
     async def forget_unmet(self, before: datetime) -> int:
@@ -76,37 +82,29 @@ def merged_by_call(given: Iterable[CallSides]) -> list[CallSides]:
     return list(calls.values())
 
 
-_SIDES = (
-    "tenant_id",
-    "call_id",
-    "quality.score",
-    "quality.model_version",
-    "quality.scored_at",
-    "feeling.sentiment",
-    "feeling.source",
-    "feeling.heard_at",
-    "feeling.event_id",
-    "weight.value",
-    "weight.version",
-)
-
-
-def _columns(calls: list[CallSides]) -> list[list[object]]:
-    columns = []
-    for path in _SIDES:
-        side, _, _ = path.partition(".")
-        get = attrgetter(path)
-        columns.append([None if getattr(call, side) is None else get(call) for call in calls])
-    return columns
+def _columns(calls: Sequence[CallSides]) -> tuple[list[object], ...]:
+    qualities, feelings, weights = [call.quality for call in calls], [call.feeling for call in calls], [call.weight for call in calls]
+    return (
+        [call.tenant_id for call in calls],
+        [call.call_id for call in calls],
+        [None if quality is None or quality.score is None else float(quality.score) for quality in qualities],
+        [quality and quality.model_version for quality in qualities],
+        [quality and quality.scored_at for quality in qualities],
+        [feeling and feeling.sentiment for feeling in feelings],
+        [feeling and feeling.source for feeling in feelings],
+        [feeling and feeling.heard_at for feeling in feelings],
+        [feeling and feeling.event_id for feeling in feelings],
+        [float(weight.value) for weight in weights],
+        [weight.version for weight in weights],
+    )
 
 
 def _sides(row: asyncpg.Record) -> CallSides:
-    scored, heard = row["scored_at"], row["heard_at"]
     return CallSides(
         tenant_id=row["tenant_id"],
         call_id=row["call_id"],
         weight=Weight(row["weight"], row["weights_version"]),
-        quality=Quality(row["quality"], row["model_version"], scored) if scored else None,
-        feeling=Feeling(row["sentiment"], row["sentiment_source"], heard, row["heard_event"]) if heard else None,
+        quality=Quality(row["quality"], row["model_version"], row["scored_at"]),
+        feeling=Feeling(row["sentiment"], row["sentiment_source"], row["heard_at"], row["heard_event"]),
         revision=row["revision"],
     )

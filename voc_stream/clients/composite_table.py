@@ -33,7 +33,7 @@ class CompositeTable:
         self._clickhouse = clickhouse
 
     async def insert(self, calls: Sequence[CallSides]) -> None:
-        """Insert the calls both of whose sides are known; acknowledged when they are on disk.
+        """Insert calls, both of whose sides are known; acknowledged when they are on disk.
 
         Raises:
             OutsideError: see `voc_stream.clients.clickhouse_client`.

@@ -21,7 +21,7 @@ class Merges(Protocol):
     """Where the two sides of a call meet."""
 
     async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
-        """Add what is given to what is stored; return the calls as they are now."""
+        """Add what is given to what is stored; return those of the calls that have both sides now, as they are."""
 
     async def forget_unmet(self, before: datetime) -> int:
         """Remove what came before a time and never met a score; return how many calls that were."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+
+import msgspec
 
 DEFAULT_WEIGHT = Decimal("0.7")
 
@@ -26,16 +28,14 @@ class Weights:
         return Weight(self.tenants.get(tenant_id, self.default), self.version)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Weight:
+class Weight(msgspec.Struct, frozen=True):
     """A tenant's weight, and of which version of the weights it is."""
 
     value: Decimal
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(msgspec.Struct, frozen=True):
     """What the newest result of the scorer says; `score` is 0 to 100, None for a call that it cannot score."""
 
     score: Decimal | None
@@ -43,8 +43,7 @@ class Quality:
     scored_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Feeling:
+class Feeling(msgspec.Struct, frozen=True):
     """The customer's sentiment, -1 to 1, as an event told it."""
 
     sentiment: float
@@ -53,8 +52,7 @@ class Feeling:
     event_id: uuid.UUID
 
 
-@dataclass(frozen=True, slots=True)
-class CallSides:
+class CallSides(msgspec.Struct, frozen=True):
     """What is known of a call: either side, or both.
 
     Attributes:
@@ -74,6 +72,11 @@ class CallSides:
         return (self.tenant_id, self.call_id)
 
     @property
+    def have_met(self) -> bool:
+        """Whether both sides are known."""
+        return self.quality is not None and self.feeling is not None
+
+    @property
     def composite(self) -> Decimal | None:
         """0 to 100, two decimals; None while a side is missing, and for a call that cannot be scored."""
         if self.quality is None or self.quality.score is None or self.feeling is None:
@@ -84,7 +87,7 @@ class CallSides:
 
     def merged(self, other: CallSides) -> CallSides:
         """Return the newest of each side; of two that are as new, and of two weights of one version, that of `self` stays."""
-        return replace(
+        return msgspec.structs.replace(
             self,
             quality=_newest(self.quality, other.quality),
             feeling=_latest(self.feeling, other.feeling),

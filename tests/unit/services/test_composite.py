@@ -39,7 +39,7 @@ class Scene:
 
     def agree(self) -> None:
         """ClickHouse shows every call that has both sides, as PostgreSQL has it."""
-        assert self.table.shown == {key: call for key, call in self.store.calls.items() if call.quality and call.feeling}
+        assert self.table.shown == {key: call for key, call in self.store.calls.items() if call.have_met}
 
 
 SCORE, FEELING = result(80.0), (call_event(), felt(0.5))
