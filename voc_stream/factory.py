@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from functools import partial
 from typing import Any
 
 import faust
@@ -30,6 +31,7 @@ from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
+from voc_stream.nlp.topics import TopicClassifier
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.lease import Lease
@@ -44,9 +46,10 @@ from voc_stream.services.annotator import Annotator
 from voc_stream.services.composite import Composite
 from voc_stream.services.reloaded import FileError
 from voc_stream.services.tenants_file import TenantsFile
+from voc_stream.services.topics_file import topics_file
 from voc_stream.settings import Settings, SettingsError
 from voc_stream.stages.tenants import TenantsFileError
-from voc_stream.web import routes
+from voc_stream.web import routes, summaries
 from voc_stream.worker import Worker
 
 AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts)
@@ -67,6 +70,7 @@ def create_app(settings: Settings) -> App:
     for agent in AGENTS:
         agent.attach(app, app.kit)
     routes.attach(app, app.kit)
+    summaries.attach(app, app.kit)
     cli.attach(app, settings)
     return app
 
@@ -75,6 +79,7 @@ def _kit(app: App, settings: Settings) -> Kit:
     try:
         tenants = TenantsFile(settings.tenants_file)
         alert_rules = alerts_file(settings)
+        keywords = topics_file(settings)
     except (TenantsFileError, FileError) as error:
         raise SettingsError(str(error)) from None
     vault = Vault(settings.encryption_keys, settings.pii_key_id)
@@ -115,7 +120,9 @@ def _kit(app: App, settings: Settings) -> Kit:
         composite=Composite(CompositeStore(db), CompositeTable(warehouse), lambda: tenants.current().weights),
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
         ranges=EventRanges(app, CHANGELOG_PARTITIONS, publisher),
-        annotating=Annotating(Annotator.load if settings.voc_annotate == "default" else None),
+        annotating=Annotating(
+            partial(Annotator.load, partial(TopicClassifier, keywords=keywords.current)) if settings.voc_annotate == "default" else None
+        ),
         webhooks=webhooks,
         evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
         alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),
