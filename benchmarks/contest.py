@@ -170,9 +170,9 @@ def fill_course(field: Field, hole: BlackHole, events: int) -> Course:
 
 def contest(course: Course, rounds: int, contestants: Sequence[Contestant] = CONTESTANTS) -> list[Standing]:
     """Run everybody so many times, interleaved: each round begins with another, so that nobody always follows the same one."""
-    runs: dict[Contestant, list[Run]] = {contestant: [] for contestant in contestants}
+    runs: dict[str, list[Run]] = {contestant.letter: [] for contestant in contestants}
     for number in range(rounds):
         turn = number * len(contestants) // rounds
         for contestant in (*contestants[turn:], *contestants[:turn]):
-            runs[contestant].append(course.run(contestant))
-    return [Standing(contestant, found) for contestant, found in runs.items()]
+            runs[contestant.letter].append(course.run(contestant))
+    return [Standing(contestant, runs[contestant.letter]) for contestant in contestants]

