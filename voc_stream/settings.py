@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     # HTTP
     http_host: str = "127.0.0.1"
     http_port: Port = 8000
+    summary_token: SecretStr = SecretStr("")
 
     # The recorder
     avaya_url: str = "http://localhost:8081/searchapi"

@@ -1,0 +1,173 @@
+"""A tenant's numbers over the last days, from the sums of customer events alone (spec section 4, docs/voc-storage.md).
+
+Days are UTC's; the last one is today. A mean is made here, of a sum and a count, and never of means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Self, TypeAlias
+
+Query: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
+Row: TypeAlias = tuple[str, int, float | None]
+
+MOST_DAYS = 3650
+MOST_KEYS = 50
+# As the types of events are told of in the documentation; others, of a later version, follow.
+_TYPES = ("call", "agent_action", "tool_invocation", "qos_metric")
+
+_SUMS = """sum(events) AS events, sum(scored) AS scored, sum(sentiment_sum) AS sentiment_sum,
+    sum(positive) AS positive, sum(negative) AS negative, sum(complaints) AS complaints"""
+_WHERE = "FROM voc_sums WHERE tenant_id = {tenant:String} AND by = {by:String} AND at >= {first:Date}"
+# `of` is what the lines are about.
+_BY_TYPE = f"SELECT event_type AS of, {_SUMS} {_WHERE} GROUP BY of"
+_BY_DAY = f"SELECT toDate(at) AS of, event_type, {_SUMS} {_WHERE} GROUP BY of, event_type ORDER BY of"
+_BY_HOUR = f"SELECT toHour(at) AS of, {_SUMS} {_WHERE} GROUP BY of HAVING events > 0 ORDER BY of"
+_BY_KEY = f"SELECT key AS of, {_SUMS} {_WHERE} AND key != '' GROUP BY of HAVING events > 0 ORDER BY events DESC, of LIMIT {MOST_KEYS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums that merge.
+
+    Attributes:
+        events: how many.
+        scored: those with a sentiment.
+        sentiment_sum: over those.
+        positive: sentiment from 0.05.
+        negative: sentiment to -0.05.
+        complaints: whose topic is complaint.
+    """
+
+    events: int = 0
+    scored: int = 0
+    sentiment_sum: Decimal = Decimal(0)
+    positive: int = 0
+    negative: int = 0
+    complaints: int = 0
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Take the sums out of a row."""
+        return cls(**{field.name: row[field.name] for field in fields(cls)})
+
+    @classmethod
+    def total(cls, parts: Iterable[Sums]) -> Self:
+        """Merge."""
+        them = list(parts)
+        return cls(**{field.name: sum(getattr(part, field.name) for part in them) for field in fields(cls)})
+
+    @property
+    def mean(self) -> float | None:
+        """The mean sentiment, -1 to 1; None where nothing is scored."""
+        return round(float(self.sentiment_sum) / self.scored, 4) if self.scored else None
+
+    def shown(self) -> dict[str, Any]:
+        """Return what a reader is told."""
+        return {
+            "events": self.events,
+            "sentiment": self.mean,
+            "scored": self.scored,
+            "positive": self.positive,
+            "neutral": self.scored - self.positive - self.negative,
+            "negative": self.negative,
+            "complaints": self.complaints,
+        }
+
+
+class Summary:
+    """Answers from the sums. Methods raise `OutsideError`s.
+
+    Args:
+        query: of the warehouse.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+
+    async def rows(self, tenant_id: str, days: int, today: date) -> list[Row]:
+        """Return a tenant's event types, each with its count and its mean sentiment (None: nothing to feel).
+
+        Args:
+            tenant_id: whose.
+            days: how many, today included.
+            today: in UTC.
+        """
+        found = await self._ask(_BY_TYPE, tenant_id, "day", _first(today, days))
+        types = {row["of"]: Sums.of(row) for row in found if row["events"]}
+        return [(name, types[name].events, types[name].mean) for name in sorted(types, key=_place)]
+
+    async def report(self, tenant_id: str, days: int, today: date) -> dict[str, Any]:
+        """Return a tenant's numbers by type, day, hour of the day, agent and topic, and how they were in as many days before.
+
+        Args:
+            tenant_id: whose.
+            days: how many, today included.
+            today: in UTC.
+        """
+        first = _first(today, days)
+        by_day, *others = await asyncio.gather(
+            self._ask(_BY_DAY, tenant_id, "day", _first(today, 2 * days)),
+            self._ask(_BY_HOUR, tenant_id, "hour", first),
+            self._ask(_BY_KEY, tenant_id, "agent", first),
+            self._ask(_BY_KEY, tenant_id, "topic", first),
+        )
+        now = [row for row in by_day if row["of"] >= first]
+        before = [row for row in by_day if row["of"] < first]
+        hours, agents, topics = others
+        return {
+            "tenant_id": tenant_id,
+            "days": days,
+            "from": first.isoformat(),
+            "to": today.isoformat(),
+            "total": _total(now).shown(),
+            "trend": _trend(_total(now), _total(before)),
+            "by_type": _merged("event_type", "event_type", now, _place),
+            "by_day": _merged("day", "of", now, str),
+            "by_hour": _lines("hour", hours),
+            "by_agent": _lines("agent_id", agents),
+            "by_topic": _lines("topic", topics),
+        }
+
+    async def _ask(self, statement: str, tenant_id: str, by: str, first: date) -> list[dict[str, Any]]:
+        return await self._query(statement, {"tenant": tenant_id, "by": by, "first": first})
+
+
+def _first(today: date, days: int) -> date:
+    return today - timedelta(days=days - 1)
+
+
+def _place(event_type: str) -> tuple[int, str]:
+    return (_TYPES.index(event_type) if event_type in _TYPES else len(_TYPES), event_type)
+
+
+def _total(rows: Sequence[Mapping[str, Any]]) -> Sums:
+    return Sums.total(Sums.of(row) for row in rows)
+
+
+def _trend(now: Sums, before: Sums) -> dict[str, Any]:
+    """Return the time before, and the changes: of counts as a share of it, of the sentiment as a difference; None where there is no telling."""
+    known = now.mean is not None and before.mean is not None
+    return {
+        "before": before.shown(),
+        "events": _change(now.events, before.events),
+        "complaints": _change(now.complaints, before.complaints),
+        "sentiment": round((now.mean or 0.0) - (before.mean or 0.0), 4) if known else None,
+    }
+
+
+def _change(now: int, before: int) -> float | None:
+    return round(now / before - 1, 4) if before else None
+
+
+def _merged(name: str, column: str, rows: Sequence[Mapping[str, Any]], order: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    merged = {of: _total([row for row in rows if row[column] == of]) for of in {row[column] for row in rows}}
+    return [{name: str(of), **merged[of].shown()} for of in sorted(merged, key=order) if merged[of].events]
+
+
+def _lines(name: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: row["of"], **Sums.of(row).shown()} for row in rows]
