@@ -11,9 +11,10 @@ from importlib.resources import files
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voc_stream.nlp.reading import Vocabulary, WordReader, Words
-from voc_stream.nlp.topic_head import HeadWeights, Pair, TopicHead
+from voc_stream.nlp.topic_head import Floats, HeadWeights, Judged, Pair, TopicHead
 from voc_stream.nlp.topic_keywords import NO_KEYWORDS, TopicKeywords
 
 TOPICS = ("account", "agent", "billing", "cancellation", "complaint", "delivery", "praise", "technical", "other")
@@ -27,6 +28,13 @@ FELT = 0.2
 FELT_STRONGLY = 0.5
 # So many words of displeasure, in an unhappy text, are a complaint whatever it is about.
 PLAIN = 2
+# Of English text nearly every word is known, and most pairs; fewer known than this share of its words, and it is no English.
+LEAST_KNOWN = 0.3
+
+ENGLISH = "en"
+
+Places = NDArray[np.int64]
+Truths = NDArray[np.bool_]
 
 _RULES = "topic_rules.toml"
 _TAKEN_BACK = ("no", "not", "never", "without")
@@ -83,9 +91,22 @@ class TopicClassifier:
         """Return the topics of texts; `sentiments` are -1 to 1, None where the feeling is not known."""
         return self.read(tenants, texts, self._reader.read(texts), sentiments)
 
-    def read(self, tenants: Sequence[str], texts: Sequence[str], words: Words, sentiments: Sequence[float | None]) -> list[Topic]:
-        """Return the topics of texts that were read by a reader of the same vocabulary."""
+    def read(
+        self, tenants: Sequence[str], texts: Sequence[str], words: Words, sentiments: Sequence[float | None], languages: Sequence[str] = ()
+    ) -> list[Topic]:
+        """Return the topics of texts that were read by a reader of the same vocabulary.
+
+        Args:
+            tenants: whose keywords count, one a text.
+            texts: what was read.
+            words: the texts' words.
+            sentiments: -1 to 1, None where the feeling is not known.
+            languages: two letters, empty where nobody knows; in other languages than English a text has a tenant's keyword or no topic.
+        """
         topics = self._judged(words, sentiments)
+        for at, language in enumerate(languages):
+            if language and language != ENGLISH:
+                topics[at] = Topic(OTHER, 0.0, self._version)
         keywords = self._keywords()
         for at, tenant in enumerate(tenants):
             if keywords.has(tenant) and (topic := keywords.topic_of(tenant, texts[at])):
@@ -96,26 +117,29 @@ class TopicClassifier:
         judged = self._head.judge(words)
         felt = np.array([sentiment or 0.0 for sentiment in sentiments])
         sure = judged.probabilities.max(axis=1)
-        best = judged.probabilities.argmax(axis=1)
-        # The head's word: its best guess, or `other` where that is improbable or no word is known.
-        doubtful = (sure < LEAST_CONFIDENCE) | (judged.known == 0)
-        confidence = np.where(doubtful, np.where(judged.known == 0, 0.0, 1 - sure), sure)
-        code = np.where(doubtful, self._other, best)
-        # Complaint and praise, where the head is not sure of a subject, or the text is plain enough.
-        complaint, displeased, pleased = judged.marks.T
-        unsure = sure < SURE
-        free = unsure | (best == self._other)
-        unhappy = (felt <= -FELT) & ((displeased >= PLAIN) | (free & (displeased > 0)))
-        complains = (complaint > 0) | unhappy | (unsure & (felt <= -FELT_STRONGLY))
-        praises = ~complains & free & (pleased > 0) & (felt >= FELT)
+        code = judged.probabilities.argmax(axis=1)
+        complains, praises = self._ruled(judged, code, sure, felt)
+        # The head's word: its best guess, or `other` where that is improbable or the words are not of its language.
+        foreign = judged.known < LEAST_KNOWN * np.maximum(words.lengths, 1)
+        code[foreign | (sure < LEAST_CONFIDENCE)] = self._other
+        confidence = np.where(foreign, 0.0, np.where(sure < LEAST_CONFIDENCE, 1 - sure, sure))
         ruled = complains | praises
         code[complains], code[praises] = len(self._names) - 2, len(self._names) - 1
         confidence = np.where(ruled, (1 + np.abs(felt)) / 2, confidence)
         names, sources = self._names, (self._version, RULE)
         return [
-            Topic(names[topic], sureness, sources[by_rule])
-            for topic, sureness, by_rule in zip(code.tolist(), confidence.tolist(), ruled.tolist(), strict=True)
+            Topic(names[topic], certainty, sources[by_rule])
+            for topic, certainty, by_rule in zip(code.tolist(), confidence.tolist(), ruled.tolist(), strict=True)
         ]
+
+    def _ruled(self, judged: Judged, best: Places, sure: Floats, felt: NDArray[np.float64]) -> tuple[Truths, Truths]:
+        """Return which texts are complaint and which praise: the head is not sure of a subject, or the text is plain enough."""
+        complaint, displeased, pleased = judged.marks.T
+        unsure = sure < SURE
+        free = unsure | (best == self._other)
+        unhappy = (felt <= -FELT) & ((displeased >= PLAIN) | (free & (displeased > 0)))
+        complains = (complaint > 0) | unhappy | (unsure & (felt <= -FELT_STRONGLY))
+        return complains, ~complains & free & (pleased > 0) & (felt >= FELT)
 
 
 def _marks() -> tuple[Mapping[str | Pair, float], ...]:

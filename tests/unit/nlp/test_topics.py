@@ -54,6 +54,16 @@ def test_a_tenants_keyword_wins_and_is_named_as_the_source() -> None:
     assert classifier.classify("globex", "a complaint about my invoice", -0.9).source == "rule"
 
 
+def test_what_is_not_english_has_a_tenants_keyword_or_no_topic() -> None:
+    keywords = parse_topic_keywords('[acme]\ndelivery = ["giao hàng"]')
+    reader = WordReader(Vocabulary.of(TopicClassifier.vocabulary()))
+    classifier = TopicClassifier(reader, lambda: keywords)
+    texts = ["my invoice", "Bao giờ giao hàng?", "mein invoice", "ich möchte bitte meine Rechnung sehen"]
+    topics = classifier.read(["acme"] * 4, texts, reader.read(texts), [0.0, None, None, None], ["en", "vi", "de", ""])
+    assert [tuple(topic) for topic in topics[1:]] == [("delivery", 1.0, "keyword"), ("other", 0.0, "tfidf-1"), ("other", 0.0, "tfidf-1")]
+    assert topics[0].topic == "billing"
+
+
 def test_many_texts_at_once_get_what_each_gets_alone(classifier: TopicClassifier) -> None:
     texts = ["", "my parcel", "", "the parcel fee", "thank you", "charged", "twice", ""]
     sentiments = [None, 0.0, 0.1, None, 0.5, 0.0, 0.0, 0.0]
