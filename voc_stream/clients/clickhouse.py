@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from voc_stream.clients.clickhouse_client import ClickHouse
+from voc_stream.clients.voc_minutes import rebuild_minutes
 from voc_stream.clients.voc_sums import Difference, VocSums
 from voc_stream.events.calls import ScoringResult
 from voc_stream.stages.event_rows import COLUMNS
@@ -120,6 +121,8 @@ class Warehouse(ClickHouse):
         """Make the views of these days (UTC) anew from `voc_events`; inserts are refused meanwhile. See `VocSums.rebuild`."""
         async with self._patient() as client:
             await VocSums(client).rebuild(days, tenants)
+            if days:
+                await rebuild_minutes(client)
 
     @asynccontextmanager
     async def _patient(self) -> AsyncIterator[ClickHouse]:

@@ -27,7 +27,8 @@ async def arrive(
     topic: str | None = None,
     age: float = 0,
     times: int = 1,
-) -> None:
+    first: int | None = None,
+) -> int:
     """Insert calls as one window, `times` with the same token.
 
     Args:
@@ -38,10 +39,14 @@ async def arrive(
         topic: of all of them.
         age: minutes that they were old when they arrived.
         times: how often the window is sent.
+        first: its first offset; None: one that no other window has.
+
+    Returns:
+        Its first offset.
     """
     at = NOW - timedelta(minutes=ago)
     rows = []
-    first = next(_offsets) * 100_000
+    first = next(_offsets) * 100_000 if first is None else first
     for place, feeling in enumerate(feelings):
         offset = first + place
         value = call_value(offset, tenant_id=tenant_id, timestamp=at - timedelta(minutes=age))
@@ -49,3 +54,4 @@ async def arrive(
         rows.append(event_row(decode_voc(value), value, annotation, "voc.calls", 0, offset, "1", int(at.timestamp() * 1000)))
     for _ in range(times):
         await warehouse.insert_events(rows, f"1:voc.calls:0:{first}-{first + len(rows) - 1}")
+    return first
