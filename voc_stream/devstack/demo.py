@@ -1,12 +1,11 @@
-"""`make demo`: everything on this machine, and recordings become scores while one watches."""
+"""`make demo`: everything on this machine, and recordings become scores and customers' words numbers while one watches."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -15,6 +14,8 @@ from rich.live import Live
 from rich.table import Table
 
 from voc_stream.devstack.audit import Audit, Findings
+from voc_stream.devstack.demo_events import Counts, DemoEvents
+from voc_stream.devstack.demo_view import View
 from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.folder import read_endpoints
 from voc_stream.devstack.simulator import Simulator
@@ -23,6 +24,7 @@ from voc_stream.devstack.stories import Stories
 from voc_stream.devstack.worker_process import WorkerProcess
 from voc_stream.errors import OutsideError
 from voc_stream.settings import Settings, load_settings
+from voc_stream.topics import VOC_CALLS
 
 # A demo does not want to wait: the recorder is asked more often than in production, and a recording that is late sooner again.
 PACE = {
@@ -35,32 +37,6 @@ PACE = {
 HANG_UPS_A_MINUTE = 12
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 300.0
-STATES = ("polled", "downloaded", "scored", "not scorable", "exported", "missing", "dead-lettered")
-
-
-@dataclass(slots=True)
-class View:
-    """What the simulator and PostgreSQL say now."""
-
-    planned: int | None
-    hung_up: int = 0
-    states: Counter[str] = field(default_factory=Counter)
-    exported: int = 0
-    last: str = ""
-
-    def counts(self) -> dict[str, int]:
-        """Return the table's columns."""
-        states = self.states
-        known = sum(states.values()) - states["UNKNOWN"]
-        return {
-            "polled": known,
-            "downloaded": states["DOWNLOADED"] + states["SCORED"] + states["NOT_SCORABLE"],
-            "scored": states["SCORED"],
-            "not scorable": states["NOT_SCORABLE"],
-            "exported": self.exported,
-            "missing": states["MISSING"],
-            "dead-lettered": states["ERROR"],
-        }
 
 
 class Demo:
@@ -96,83 +72,90 @@ class Demo:
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    async def _watch(self, worker: WorkerProcess, *, once: bool) -> tuple[list[str], Findings] | None:
+    async def _watch(self, worker: WorkerProcess, *, once: bool) -> tuple[list[str], Findings, Counts] | None:
         endpoints = read_endpoints(self._folder / "endpoints.env")
         simulator = Simulator(endpoints)
         settings = load_settings(**{name.lower(): value for name, value in endpoints.items() if name.lower() in Settings.model_fields})
-        async with Audit(settings) as audit, Stories(settings) as stories:
-            await self._until_done(simulator, audit, stories, worker, once=once)
+        async with Audit(settings) as audit, Stories(settings) as stories, DemoEvents(settings, once=once, say=self._say) as events:
+            await self._until_done(_Sources(simulator, audit, stories, events), worker, once=once)
             if not once:
                 return None
             call_ids = [call["inum"] for call in simulator.calls()["calls"]]
-            return call_ids, await audit.examine(call_ids)
+            own = await audit.event_ids(VOC_CALLS)
+            counts = await events.settled([event_id for call_id in call_ids for event_id in own.get(call_id, ())])
+            return call_ids, await audit.examine(call_ids), counts
 
-    async def _until_done(self, simulator: Simulator, audit: Audit, stories: Stories, worker: WorkerProcess, *, once: bool) -> None:
+    async def _until_done(self, sources: _Sources, worker: WorkerProcess, *, once: bool) -> None:
         view = View(planned=None)
         last_change = time.monotonic()
-        with Live(self._table(view), console=self._console, auto_refresh=False, transient=False) as live:
+        with Live(self._live(view), console=self._console, auto_refresh=False, transient=False) as live:
             while True:
                 if worker.poll() is not None:
                     raise StackError(f"the worker ended with {worker.poll()}:\n{worker.last_lines()}")
-                before = (view.hung_up, view.counts())
-                view = await self._look(simulator, audit, stories, view)
-                if (view.hung_up, view.counts()) != before:
+                before, view = view, await self._look(sources, view)
+                if self._show(live, before, view) or view.events != before.events:
                     last_change = time.monotonic()
-                    self._show(live, view)
-                if once and self._complete(view):
+                if once and view.calls_done and sources.events.all_sent:
                     return
                 if once and time.monotonic() - last_change > PATIENCE_SECONDS:
                     self._say(f"nothing has changed for {PATIENCE_SECONDS:.0f} s: giving up")
                     return
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def _look(self, simulator: Simulator, audit: Audit, stories: Stories, before: View) -> View:
+    async def _look(self, sources: _Sources, before: View) -> View:
         try:
-            truth = await asyncio.to_thread(simulator.calls)
+            truth = await asyncio.to_thread(sources.simulator.calls)
             call_ids = [call["inum"] for call in truth["calls"]]
-            for line in await stories.fresh(call_ids):
+            for line in await sources.stories.fresh(call_ids):
                 self._say(line)
-            states = await audit.states(call_ids)
-            exported = await audit.exported()
-            hung_up = sum(1 for call in truth["calls"] if call["ended_at"] is not None and call["ended_at"] <= _now())
-            return View(truth["planned"], hung_up, states, sum(1 for call_id in call_ids if exported[call_id]))
+            exported = await sources.audit.exported()
+            return View(
+                planned=truth["planned"],
+                hung_up=sum(1 for call in truth["calls"] if call["ended_at"] is not None and call["ended_at"] <= _now()),
+                states=await sources.audit.states(call_ids),
+                exported=sum(1 for call_id in call_ids if exported[call_id]),
+                events=await sources.events.counts(),
+            )
         except (OSError, OutsideError) as error:
-            return View(before.planned, before.hung_up, before.states, before.exported, last=str(error))
+            return replace(before, last=str(error))
 
-    def _complete(self, view: View) -> bool:
-        counts = view.counts()
-        final = counts["scored"] + counts["not scorable"] + counts["missing"] + counts["dead-lettered"]
-        return view.planned is not None and final >= view.planned and counts["exported"] >= counts["scored"] + counts["not scorable"]
-
-    def _show(self, live: Live, view: View) -> None:
+    def _show(self, live: Live, before: View, view: View) -> bool:
+        """Show it; returns whether any call has come further. Without a terminal only then is it worth a line."""
+        further = (view.hung_up, view.counts()) != (before.hung_up, before.counts())
         if self._console.is_terminal:
-            live.update(self._table(view), refresh=True)
-        else:
-            counts = " ".join(f"{name.replace(' ', '_')}={count}" for name, count in view.counts().items())
-            self._say(f"hung_up={view.hung_up}/{'endless' if view.planned is None else view.planned} {counts}")
+            live.update(self._live(view), refresh=True)
+        elif further:
+            self._say(view.line())
+        return further
 
-    def _table(self, view: View) -> Table:
-        if not self._console.is_terminal:
-            return Table(show_header=False, box=None)
-        table = Table(title="calls", caption=view.last or "Ctrl-C stops everything")
-        for name in ("hung up", *STATES):
-            table.add_column(name, justify="right")
-        counts = view.counts()
-        table.add_row(f"{view.hung_up} of {'∞' if view.planned is None else view.planned}", *(str(counts[name]) for name in STATES))
-        return table
+    def _live(self, view: View) -> Table:
+        return view.table() if self._console.is_terminal else Table(show_header=False, box=None)
 
-    def _report(self, call_ids: list[str], findings: Findings) -> int:
+    def _report(self, call_ids: list[str], findings: Findings, events: Counts) -> int:
         for problem in findings.problems:
             self._say(f"problem: {problem}")
         states = findings.states
         missing = self._calls is not None and len(call_ids) != self._calls
         if missing:
             self._say(f"problem: the recorder made {len(call_ids)} calls, not {self._calls}")
+        if events.sent != events.stored:
+            self._say(f"problem: {events.sent} customer events were sent and {events.stored} are stored")
         self._say(
             f"demo: calls={len(call_ids)} scored={states['SCORED']} not_scorable={states['NOT_SCORABLE']} missing={states['MISSING']} "
-            f"dead_lettered={states['ERROR']} pending={states['PENDING']} p95_end_to_score_s={findings.p95:.1f}"
+            f"dead_lettered={states['ERROR']} pending={states['PENDING']} p95_end_to_score_s={findings.p95:.1f} "
+            f"events_sent={events.sent} events_stored={events.stored}"
         )
-        return 1 if findings.problems or states["PENDING"] or missing else 0
+        return 1 if findings.problems or states["PENDING"] or missing or events.sent != events.stored else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Where the demo looks."""
+
+    simulator: Simulator
+    audit: Audit
+    stories: Stories
+    events: DemoEvents
 
 
 @click.command()

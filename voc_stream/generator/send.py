@@ -19,9 +19,8 @@ from voc_stream.generator.events import make_events
 from voc_stream.settings import Settings
 from voc_stream.topic_admin import kafka_security
 
-# How often a bunch of events is due, and how often a line tells how far it is.
+# How often a bunch of events is due.
 _TICK_SECONDS = 0.05
-_TELL_SECONDS = 5.0
 # Sends that may be under way; beyond them the generator waits for Kafka.
 _MOST_UNACKNOWLEDGED = 20_000
 _TIMEOUT_SECONDS = 30.0
@@ -69,13 +68,15 @@ class Generator:
         settings: KAFKA_*.
         rate: events a second.
         echo: takes each line of the report.
+        tell_seconds: how often a line tells how far it is.
     """
 
-    def __init__(self, settings: Settings, rate: float, echo: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, rate: float, echo: Callable[[str], None], *, tell_seconds: float = 5.0) -> None:
         self.sent = 0
         self.acknowledged = 0
         self._rate = rate
         self._echo = echo
+        self._tell_seconds = tell_seconds
         self._failure = ""
         self._stopped = asyncio.Event()
         self._pending: set[asyncio.Future[object]] = set()
@@ -122,7 +123,7 @@ class Generator:
                 await self._send(producer, event)
             if due > 0 and not bunch:
                 return
-            if time.monotonic() - told >= _TELL_SECONDS:
+            if time.monotonic() - told >= self._tell_seconds:
                 told = time.monotonic()
                 self._echo(f"generate: sent={self.sent} acknowledged={self.acknowledged} seconds={told - began:.1f}")
             await self._rest(began)
