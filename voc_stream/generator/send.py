@@ -170,5 +170,9 @@ async def run(settings: Settings, echo: Callable[[str], None], plan: Plan) -> in
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, generator.stop)
-    await generator.run(plan.made(datetime.now(UTC)))
+    try:
+        await generator.run(plan.made(datetime.now(UTC)))
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
     return 0 if generator.acknowledged == generator.sent else 1
