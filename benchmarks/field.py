@@ -23,8 +23,8 @@ from psycopg.rows import dict_row
 from benchmarks.processes import parts_of
 from benchmarks.report import say
 from voc_stream.devstack.audit import Audit, Findings
-from voc_stream.devstack.demo import Simulator
 from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.simulator import Simulator
 from voc_stream.devstack.stack import Stack
 from voc_stream.devstack.worker_process import ROOT, WorkerProcess
 from voc_stream.settings import Settings, load_settings
