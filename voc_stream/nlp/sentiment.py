@@ -1,7 +1,7 @@
 """The feeling of English text, -1 to 1, from VADER's lexicon (Hutto & Gilbert 2014, MIT).
 
-A small scorer of our own over that lexicon: as accurate as the reference code on rated texts and many times faster, and averaged over
-sentences, because the sum over a whole call saturates.
+A small scorer of our own over that lexicon: more accurate than the reference code on rated texts and many times faster, and averaged over
+sentences, because the sum over a whole call saturates. docs/sentiment.md has the figures.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ from voc_stream.nlp.reading import NO_WORD, Vocabulary, WordReader, Words
 
 VERSION = "2"
 """Changes with every change that may change a score."""
+LEARNED_WORDS = "sentiment_words.tsv"
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -48,10 +50,11 @@ _SHOUT = 0.292
 _CAPITALS = 0.733
 _COUNTED_EXCLAMATIONS = 4
 _SATURATION = 15.0
+_WEIGHT_UNFELT = 0.25
 
 
-def lexicon_of_vader() -> dict[str, float]:
-    """Read word → valence (-4 to 4) out of the installed ``vaderSentiment`` package.
+def load_lexicon() -> dict[str, float]:
+    """Read word → valence (-4 to 4): VADER's, out of the installed ``vaderSentiment`` package, and the words that were learned besides.
 
     Raises:
         ModuleNotFoundError: the package is not installed.
@@ -60,8 +63,9 @@ def lexicon_of_vader() -> dict[str, float]:
     if spec is None or spec.origin is None:
         msg = "vaderSentiment (the sentiment lexicon) is not installed"
         raise ModuleNotFoundError(msg, name="vaderSentiment")
-    lines = (Path(spec.origin).parent / "vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
-    rows = (line.split("\t") for line in lines if line)
+    vader = (Path(spec.origin).parent / "vader_lexicon.txt").read_text(encoding="utf-8")
+    learned = (files(__package__) / LEARNED_WORDS).read_text(encoding="utf-8")
+    rows = (line.split("\t") for text in (learned, vader) for line in text.splitlines() if line)
     return {row[0]: float(row[1]) for row in rows}
 
 
@@ -90,16 +94,16 @@ class SentimentScorer:
 
     @classmethod
     def load(cls) -> Self:
-        """Make a scorer with a reader of its own over VADER's lexicon.
+        """Make a scorer with a reader of its own.
 
         Raises:
             ModuleNotFoundError: the package ``vaderSentiment`` is not installed.
         """
-        lexicon = lexicon_of_vader()
+        lexicon = load_lexicon()
         return cls(lexicon, WordReader(Vocabulary.of(sorted(known_words(lexicon)))))
 
     def text(self, text: str) -> float:
-        """The mean over the sentences of ``text`` that have words, -1 to 1; 0 for a text without words."""
+        """The mean over the sentences of ``text``, -1 to 1, where one in which nothing is felt weighs a quarter; 0 for a text without words."""
         return float(self.texts([text])[0])
 
     def texts(self, texts: Sequence[str]) -> Floats:
@@ -119,11 +123,12 @@ class SentimentScorer:
         total = int(after[-1]) if len(after) else 0
         sentence: Places = after - closing
         scores = self._sentences(words, sentence, total)
-        counted = np.bincount(sentence[words.numbers != NO_WORD], minlength=total) > 0
+        spoken = np.bincount(sentence[words.numbers != NO_WORD], minlength=total) > 0
+        weights = np.where(scores == 0, np.where(spoken, _WEIGHT_UNFELT, 0.0), 1.0)
         owner = np.searchsorted(words.ends, np.flatnonzero(closing), side="right")
         texts = len(words.lengths)
-        sums = np.bincount(owner[counted], weights=scores[counted], minlength=texts)
-        return sums / np.maximum(np.bincount(owner[counted], minlength=texts), 1)
+        sums = np.bincount(owner, weights=scores, minlength=texts)
+        return sums / np.maximum(np.bincount(owner, weights=weights, minlength=texts), _WEIGHT_UNFELT)
 
     def _sentences(self, words: Words, sentence: Places, total: int) -> Floats:
         """Score sentences.

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from voc_stream.events.voc import VocEvent, heard_text
 from voc_stream.nlp.language import ENGLISH, FUNCTION_WORDS, UNDECIDED, LanguageDetector, declared_language
 from voc_stream.nlp.reading import Vocabulary, WordReader, Words
-from voc_stream.nlp.sentiment import SentimentScorer, known_words, lexicon_of_vader
+from voc_stream.nlp.sentiment import SentimentScorer, known_words, load_lexicon
 from voc_stream.nlp.topics import TopicClassifier
 from voc_stream.stages.annotation import NOTHING, Annotation
 
@@ -29,7 +29,9 @@ Said = tuple[str, float, str]
 class Topics(Protocol):
     """What annotates topics."""
 
-    def read(self, tenants: Sequence[str], texts: Sequence[str], words: Words, sentiments: Sequence[float | None]) -> Sequence[Said]:
+    def read(
+        self, tenants: Sequence[str], texts: Sequence[str], words: Words, sentiments: Sequence[float | None], languages: Sequence[str]
+    ) -> Sequence[Said]:
         """Return the topic of each text; `words` are the texts, read."""
 
 
@@ -79,7 +81,7 @@ class Annotator:
         Args:
             topics: makes the topic classifier for a reader whose vocabulary holds `TopicClassifier.vocabulary()`.
         """
-        lexicon = lexicon_of_vader()
+        lexicon = load_lexicon()
         vocabulary = Vocabulary.of(sorted(known_words(lexicon)), sorted(FUNCTION_WORDS), TopicClassifier.vocabulary())
         reader = WordReader(vocabulary)
         return cls(reader, SentimentScorer(lexicon, reader), LanguageDetector(vocabulary), topics)
@@ -121,7 +123,7 @@ class Annotator:
 
     def _tell(self, heard: _Heard, annotations: list[Annotation]) -> None:
         """Write the annotations of texts to their places."""
-        topics = self._topics.read(heard.tenants, heard.texts, heard.words, heard.sentiments)
+        topics = self._topics.read(heard.tenants, heard.texts, heard.words, heard.sentiments, heard.languages)
         for at, sentiment, source, language, topic in zip(heard.places, heard.sentiments, heard.sources, heard.languages, topics, strict=True):
             annotations[at] = Annotation(sentiment, source, language, *topic)
 

@@ -43,9 +43,10 @@ def test_capitals_and_exclamation_marks_strengthen(scorer: SentimentScorer) -> N
     assert scorer.sentence("it is great!!") > scorer.sentence("it is great")
 
 
-def test_a_text_is_the_mean_of_its_sentences(scorer: SentimentScorer) -> None:
-    good, plain = "That is wonderful.", "The parcel was on the table."
-    assert scorer.text(f"{good} {plain}") == pytest.approx(scorer.sentence(good) / 2)
+def test_a_text_is_the_mean_of_its_sentences_where_an_unfelt_one_weighs_a_quarter(scorer: SentimentScorer) -> None:
+    good, bad, plain = "That is wonderful.", "It is a mess!", "The parcel was on the table."
+    assert scorer.text(f"{good} {bad}") == pytest.approx((scorer.sentence(good) + scorer.sentence(bad)) / 2)
+    assert scorer.text(f"{good} {plain} {plain} ...") == pytest.approx(scorer.sentence(good) / 1.5)
 
 
 def test_scores_stay_within_minus_one_and_one(scorer: SentimentScorer) -> None:
@@ -72,4 +73,4 @@ def test_texts_together_score_as_each_alone(scorer: SentimentScorer) -> None:
 
 def test_nothing_of_one_sentence_or_text_reaches_into_the_next(scorer: SentimentScorer) -> None:
     assert scorer.texts(["it is not", "good"])[1] == scorer.text("good")
-    assert scorer.text("It is not. Good.") == pytest.approx(scorer.sentence("Good.") / 2)
+    assert scorer.text("It is not. Good.") == pytest.approx(scorer.sentence("Good.") / 1.25)
