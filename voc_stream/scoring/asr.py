@@ -25,9 +25,9 @@ TINY_EN_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b
 TINY_EN = "whisper-tiny.en"
 
 _BATCH = 8
-# Whisper was trained on 30 s, but hears 17 s as well, and the cost of its encoder grows faster than the length. The last 3 s stay empty:
+# Whisper was trained on 30 s, but hears 16 s as well, and the cost of its encoder grows faster than the length. The last 2 s stay empty:
 # without them it takes the speech for cut off, and repeats itself. What fits in 10 s is heard as 10 s.
-_AIR = 300
+_AIR = 200
 _FRAMES, _SHORT_FRAMES = WINDOW * 100 // RATE + _AIR, 1000
 _TIME_STEP = 0.02
 # 14 s of fast speech are some 75 tokens with their times; the bound, and no repetition, keep a decoder that loops from looping long.
