@@ -1,15 +1,17 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | forget | expire | views`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import click
 
 from voc_stream import bucket as bucket_rules
+from voc_stream import forget as forgetting
 from voc_stream import migrate as migrations
 from voc_stream import schemas as schema_writer
 from voc_stream import topic_admin
@@ -28,6 +30,16 @@ GENERATE_OPTIONS = (
     click.option(
         "--hours", type=click.FloatRange(0, 8760), default=0.0, show_default=True, help="Spread their times over the last hours; needs an end."
     ),
+)
+
+FORGET_OPTIONS = (
+    click.option("--tenant", required=True, help="Whose events."),
+    click.option("--customer", help="Only this customer's: the id in the events, or the other party's number that the recorder told."),
+    click.option("--yes", is_flag=True, help="Do it; otherwise only count."),
+)
+VIEWS_OPTIONS = (
+    click.option("--day", multiple=True, type=click.DateTime(["%Y-%m-%d"]), help="Only this day (UTC); may be given again."),
+    click.option("--mend", is_flag=True, help="Make the days anew on which they differ."),
 )
 
 
@@ -58,6 +70,21 @@ def attach(app: Any, settings: Settings) -> None:
     async def generate(self: Any, **plan: Any) -> None:  # noqa: ARG001
         """Send made-up customer events of many tenants; Ctrl-C ends it."""
         await _run(partial(send.run, plan=send.Plan(**plan)), settings)
+
+    @app.command(*FORGET_OPTIONS)
+    async def forget(self: Any, **whose: Any) -> None:  # noqa: ARG001
+        """Delete a tenant's or a customer's events, with what the views know of them."""
+        await _run(partial(forgetting.forget, **whose), settings)
+
+    @app.command()
+    async def expire(self: Any) -> None:  # noqa: ARG001
+        """Delete the events that are past their tenant's retention, as the leader does each day."""
+        await _run(forgetting.expire, settings)
+
+    @app.command(*VIEWS_OPTIONS)
+    async def views(self: Any, *, day: tuple[datetime, ...], mend: bool) -> None:  # noqa: ARG001
+        """Compare the views of customer events with the events; mend what differs."""
+        await _run(partial(forgetting.views, days=[each.date() for each in day], mend=mend), settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:

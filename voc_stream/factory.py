@@ -12,7 +12,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import alerts, dedup, download, enrich, export, housekeep, poll, score, voc, watch
+from agents import alerts, dedup, download, enrich, export, housekeep, poll, retain, score, voc, watch
 from tables.calls_seen import CallsSeen
 from tables.event_ranges import EventRanges
 from voc_stream import cli, topics
@@ -52,7 +52,7 @@ from voc_stream.stages.tenants import TenantsFileError
 from voc_stream.web import routes, summaries
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts)
+AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain)
 CHANGELOG_PARTITIONS = 12
 
 

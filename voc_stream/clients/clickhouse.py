@@ -114,18 +114,18 @@ class Warehouse(ClickHouse):
 
     async def view_differences(self, days: Collection[date] = (), tenants: Collection[str] = ()) -> list[Difference]:
         """Return where the views differ from `voc_events`: on these days and for these tenants, or everywhere. See `VocSums.differences`."""
-        async with self._patient() as client:
+        async with self.patient() as client:
             return await VocSums(client).differences(days, tenants)
 
     async def rebuild_views(self, days: Collection[date], tenants: Collection[str] = ()) -> None:
         """Make the views of these days (UTC) anew from `voc_events`; inserts are refused meanwhile. See `VocSums.rebuild`."""
-        async with self._patient() as client:
+        async with self.patient() as client:
             await VocSums(client).rebuild(days, tenants)
             if days:
                 await rebuild_minutes(client)
 
     @asynccontextmanager
-    async def _patient(self) -> AsyncIterator[ClickHouse]:
+    async def patient(self) -> AsyncIterator[ClickHouse]:
         """Lend a client for statements over whole months."""
         client = ClickHouse(self._settings.model_copy(update={"clickhouse_timeout_seconds": PATIENCE_SECONDS}))
         try:

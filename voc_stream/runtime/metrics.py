@@ -56,6 +56,9 @@ BATCH_SECONDS = Histogram(
 )
 BATCH_RECORDS = Histogram("voc_batch_records", "Records in a window of customer events.", buckets=_RECORDS, registry=REGISTRY)
 DEDUP_IDS = Gauge("voc_dedup_ids", "Event ids that the worker remembers.", registry=REGISTRY)
+TOKEN_WINDOW = Gauge(
+    "voc_token_window_seconds", "How far back ClickHouse remembers the tokens of inserts, by the leader's last look.", registry=REGISTRY
+)
 REPLAYED = Counter("voc_windows_replayed", "Windows that were formed again, as the ledger says.", registry=REGISTRY)
 
 ANNOTATED = Counter("voc_annotated_texts", "Customers' texts, by who told their feeling.", ("source",), registry=REGISTRY)

@@ -14,10 +14,28 @@ from voc_stream.events.calls import UNASSIGNED
 from voc_stream.stages.composite import DEFAULT_WEIGHT, Weights
 
 _TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MOST_DAYS = 36_500
 
 
 class TenantsFileError(Exception):
     """The file cannot be used; the message is one line that names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many days each tenant keeps its events, today included; None: for ever.
+
+    Attributes:
+        days: by tenant.
+        default: of all others.
+    """
+
+    days: Mapping[str, int] = field(default_factory=dict)
+    default: int | None = None
+
+    def of(self, tenant: str) -> int | None:
+        """Return a tenant's days."""
+        return self.days.get(tenant, self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +44,13 @@ class TenantMap:
 
     Attributes:
         weights: of quality against sentiment in the composite score.
+        retention: of customer events.
     """
 
     services: Mapping[str, str] = field(default_factory=dict)
     skills: Mapping[str, str] = field(default_factory=dict)
     weights: Weights = field(default_factory=Weights)
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def known(self) -> frozenset[str]:
@@ -47,22 +67,25 @@ class TenantMap:
 
 
 def parse_tenants(text: str) -> TenantMap:
-    """Read the TOML text of a tenants file: `[services]` and `[skills]`, pattern = "tenant"; `[weights]`, version, default and tenants.
+    """Read the TOML text of a tenants file.
+
+    `[services]` and `[skills]`: pattern = "tenant"; `[weights]`: version, default and tenants; `[retention_days]`: tenant = days, "*" for all others.
 
     Raises:
-        TenantsFileError: not TOML, an unknown table, a tenant id that is not one, or a weight beyond 0 to 1.
+        TenantsFileError: not TOML, an unknown table, a tenant id that is not one, a weight beyond 0 to 1, or no number of days.
     """
     try:
         tables = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise TenantsFileError(f"not TOML: {error}") from None
-    unknown = set(tables) - {"services", "skills", "weights"}
+    unknown = set(tables) - {"services", "skills", "weights", "retention_days"}
     if unknown:
-        raise TenantsFileError(f"unknown table [{min(unknown)}]; there are [services], [skills] and [weights]")
+        raise TenantsFileError(f"unknown table [{min(unknown)}]; there are [services], [skills], [weights] and [retention_days]")
     for table, lines in tables.items():
         if not isinstance(lines, dict):
             raise TenantsFileError(f"{table} is not a table: write [{table}] and below it a pattern a line")
-    return TenantMap(_patterns("services", tables), _patterns("skills", tables), _weights(tables["weights"]) if "weights" in tables else Weights())
+    weights = _weights(tables["weights"]) if "weights" in tables else Weights()
+    return TenantMap(_patterns("services", tables), _patterns("skills", tables), weights, _retention(tables.get("retention_days", {})))
 
 
 def _patterns(table: str, tables: Mapping[str, Any]) -> Mapping[str, str]:
@@ -71,6 +94,15 @@ def _patterns(table: str, tables: Mapping[str, Any]) -> Mapping[str, str]:
         if not isinstance(tenant, str) or not _TENANT_ID.fullmatch(tenant):
             raise TenantsFileError(f'[{table}] "{pattern}": not a tenant id (letters, digits, ._- and at most 64)')
     return patterns
+
+
+def _retention(table: Mapping[str, Any]) -> Retention:
+    for tenant, days in table.items():
+        if tenant != "*" and not _TENANT_ID.fullmatch(tenant):
+            raise TenantsFileError(f'[retention_days] "{tenant}": neither a tenant id nor "*"')
+        if type(days) is not int or not 1 <= days <= _MOST_DAYS:
+            raise TenantsFileError(f'[retention_days] "{tenant}": a whole number of days, 1 to {_MOST_DAYS}')
+    return Retention({tenant: days for tenant, days in table.items() if tenant != "*"}, table.get("*"))
 
 
 def _weights(table: Mapping[str, Any]) -> Weights:

@@ -73,3 +73,16 @@ def test_a_mistake_in_the_weights_is_one_line_that_names_the_place(text: str, na
 
     assert names in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_each_tenant_keeps_its_events_as_long_as_the_file_says() -> None:
+    retention = parse_tenants('[retention_days]\nacme = 30\n"*" = 400\n').retention
+    assert (retention.of("acme"), retention.of("globex")) == (30, 400)
+    assert parse_tenants("[retention_days]\nacme = 30\n").retention.of("globex") is None
+    assert parse_tenants("").retention.of("acme") is None
+
+
+@pytest.mark.parametrize("line", ["acme = 0", "acme = -1", "acme = 1.5", 'acme = "30"', "acme = true", "acme = 40000", '"../x" = 30'])
+def test_a_mistake_in_the_retention_is_one_line_that_names_the_place(line: str) -> None:
+    with pytest.raises(TenantsFileError, match=r"^\[retention_days\] "):
+        parse_tenants(f"[retention_days]\n{line}\n")
