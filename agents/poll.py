@@ -10,8 +10,6 @@ from voc_stream.runtime.leading import leading
 from voc_stream.services.poller import Poller
 from voc_stream.services.redrive import Redriver
 
-REDRIVE_SECONDS = 5.0
-
 
 def attach(app: App, kit: Kit) -> None:
     """Add the leader's three loops: the sliding window, the sweep, and what was put aside."""
@@ -25,4 +23,4 @@ def attach(app: App, kit: Kit) -> None:
 
     app.task(lambda: lead(kit.settings.avaya_poll_seconds, poller.poll, "recorder", "postgres", "kafka"))
     app.task(lambda: lead(kit.settings.avaya_sweep_seconds, poller.sweep, "recorder", "postgres", "kafka"))
-    app.task(lambda: lead(REDRIVE_SECONDS, redriver.turn, "postgres", "kafka"))
+    app.task(lambda: lead(kit.settings.redrive_poll_seconds, redriver.turn, "postgres", "kafka"))

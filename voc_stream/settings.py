@@ -125,6 +125,7 @@ class Settings(BaseSettings):
     download_max_bytes: PositiveInt = 4 << 30
     error_redrives: Annotated[int, Field(ge=0)] = 3
     error_redrive_seconds: PositiveFloat = 900.0
+    redrive_poll_seconds: PositiveFloat = 5.0
     tenants_file: Path | None = None
 
     # The scoring API, as the worker calls it
