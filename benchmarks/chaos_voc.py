@@ -17,7 +17,7 @@ PARTS = ("kafka", "postgres", "s3", "clickhouse", "recorder")
 
 @click.command()
 @click.option("--events", default=200_000, show_default=True, type=click.IntRange(min=100), help="Numbered ones; 5 % twice, and 1 % poison on top.")
-@click.option("--kills", default=20, show_default=True, type=click.IntRange(min=1))
+@click.option("--kills", default=15, show_default=True, type=click.IntRange(min=1))
 @click.option("--seed", default=None, type=int, help="Of everything that happens; another each time by default.")
 def main(events: int, kills: int, seed: int | None) -> None:
     """Kill, freeze and cut off three workers while events pass, restart ClickHouse and the broker, then count every place."""

@@ -64,7 +64,8 @@ class Workers:
         """Start again what ended by itself, and say so."""
         for number, worker in enumerate(self._workers):
             if worker.poll() is not None:
-                say(f"worker {number} ended with {worker.poll()} by itself; it is started again:\n{worker.last_lines(8)}")
+                said = [line for line in worker.last_lines(400).splitlines() if '"level": "error"' in line]
+                say(f"worker {number} ended with {worker.poll()} by itself; it is started again. Its last errors:\n" + "\n".join(said[-3:]))
                 self.ended_by_themselves += 1
                 worker.start()
 
