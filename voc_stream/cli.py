@@ -1,4 +1,4 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | forget | expire | views`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from voc_stream import bucket as bucket_rules
+from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
 from voc_stream import migrate as migrations
 from voc_stream import schemas as schema_writer
@@ -40,6 +42,11 @@ FORGET_OPTIONS = (
 VIEWS_OPTIONS = (
     click.option("--day", multiple=True, type=click.DateTime(["%Y-%m-%d"]), help="Only this day (UTC); may be given again."),
     click.option("--mend", is_flag=True, help="Make the days anew on which they differ."),
+)
+
+EVALUATE_ARGUMENTS = (
+    click.argument("what", type=click.Choice(sorted(evaluation.EVALUATORS))),
+    click.argument("file", metavar="FILE.csv", type=click.Path(path_type=Path)),
 )
 
 
@@ -85,6 +92,11 @@ def attach(app: Any, settings: Settings) -> None:
     async def views(self: Any, *, day: tuple[datetime, ...], mend: bool) -> None:  # noqa: ARG001
         """Compare the views of customer events with the events; mend what differs."""
         await _run(partial(forgetting.views, days=[each.date() for each in day], mend=mend), settings)
+
+    @app.command(*EVALUATE_ARGUMENTS)
+    async def evaluate(self: Any, **asked: Any) -> None:  # noqa: ARG001
+        """Compare what would be stored of labelled texts with their labels (docs/topics.md)."""
+        await _run(partial(evaluation.run, **asked), settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:
