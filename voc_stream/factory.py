@@ -45,6 +45,7 @@ from voc_stream.services.annotating import Annotating
 from voc_stream.services.annotator import Annotator
 from voc_stream.services.composite import Composite
 from voc_stream.services.reloaded import FileError
+from voc_stream.services.slow_models import second_opinion
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.services.topics_file import topics_file
 from voc_stream.settings import Settings, SettingsError
@@ -121,7 +122,9 @@ def _kit(app: App, settings: Settings) -> Kit:
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
         ranges=EventRanges(app, CHANGELOG_PARTITIONS, publisher),
         annotating=Annotating(
-            partial(Annotator.load, partial(TopicClassifier, keywords=keywords.current)) if settings.voc_annotate == "default" else None
+            partial(Annotator.load, partial(TopicClassifier, keywords=keywords.current), second_opinion(settings))
+            if settings.voc_annotate == "default"
+            else None
         ),
         webhooks=webhooks,
         evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),

@@ -116,7 +116,7 @@ class Kit:
         for gate in self.gates:
             await gate.stop()
         await self.alert_sender.close()
-        for client in (self.webhooks, self.warehouse, self.scoring, self.recorder, self.objects, self.db):
+        for client in (self.annotating, self.webhooks, self.warehouse, self.scoring, self.recorder, self.objects, self.db):
             await client.close()
 
 

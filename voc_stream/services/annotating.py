@@ -13,6 +13,12 @@ from voc_stream.stages.annotation import NOTHING, Annotation
 class Annotates(Protocol):
     """What annotates events."""
 
+    async def open(self) -> None:
+        """Make it ready."""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+
     async def annotate(self, events: Sequence[VocEvent]) -> list[Annotation]:
         """Return the annotation of each event."""
 
@@ -31,7 +37,15 @@ class Annotating:
     async def open(self) -> None:
         """Load, beside the event loop."""
         if self._load is not None and self._annotator is None:
-            self._annotator = await asyncio.to_thread(self._load)
+            annotator = await asyncio.to_thread(self._load)
+            await annotator.open()
+            self._annotator = annotator
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._annotator is not None:
+            await self._annotator.close()
+            self._annotator = None
 
     async def annotate(self, events: Sequence[VocEvent]) -> list[Annotation]:
         """Return the annotation of each event, in order."""

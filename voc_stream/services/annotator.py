@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -13,6 +14,8 @@ from voc_stream.nlp.language import ENGLISH, FUNCTION_WORDS, UNDECIDED, Language
 from voc_stream.nlp.reading import Vocabulary, WordReader, Words
 from voc_stream.nlp.sentiment import SentimentScorer, known_words, load_lexicon
 from voc_stream.nlp.topics import TopicClassifier
+from voc_stream.runtime import metrics
+from voc_stream.services.second_opinion import Opinion
 from voc_stream.stages.annotation import NOTHING, Annotation
 
 RULE = "rule"
@@ -35,6 +38,19 @@ class Topics(Protocol):
         """Return the topic of each text; `words` are the texts, read."""
 
 
+class Second(Protocol):
+    """A slower and better model, see `SecondOpinion`."""
+
+    async def open(self) -> None:
+        """Make it ready."""
+
+    async def close(self) -> None:
+        """Let it go."""
+
+    async def ask(self, texts: Sequence[str], language: str) -> Sequence[Opinion]:
+        """Return an opinion for each text, within a bounded time; never raises for a model that is down."""
+
+
 @dataclass(slots=True)
 class _Heard:
     """Some texts of a window, with what is known of them so far."""
@@ -55,7 +71,8 @@ class Annotator:
         reader: reads the texts; its vocabulary is shared by the three below.
         scorer: the default scorer, by the lexicon.
         detector: tells languages.
-        topics: tells topics.
+        topics: makes what tells topics.
+        second: a slower and better model, heard where it answers in time.
         clock: monotonic seconds; replaced in tests.
     """
 
@@ -65,36 +82,71 @@ class Annotator:
         scorer: SentimentScorer,
         detector: LanguageDetector,
         topics: Callable[[WordReader], Topics],
+        *,
+        second: Second | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._scorer = scorer
         self._detector = detector
         self._topics = topics(reader)
+        self._second = second
         self._clock = clock
         self._began = 0.0
 
     @classmethod
-    def load(cls, topics: Callable[[WordReader], Topics] = TopicClassifier) -> Self:
-        """Make the default annotator of what is packaged; takes about a second and asks no network.
+    def load(cls, topics: Callable[[WordReader], Topics] = TopicClassifier, second: Callable[[SentimentScorer], Second] | None = None) -> Self:
+        """Make an annotator of what is packaged; takes about a second and asks no network.
 
         Args:
             topics: makes the topic classifier for a reader whose vocabulary holds `TopicClassifier.vocabulary()`.
+            second: makes what is heard besides the default scorer.
         """
         lexicon = load_lexicon()
         vocabulary = Vocabulary.of(sorted(known_words(lexicon)), sorted(FUNCTION_WORDS), TopicClassifier.vocabulary())
         reader = WordReader(vocabulary)
-        return cls(reader, SentimentScorer(lexicon, reader), LanguageDetector(vocabulary), topics)
+        scorer = SentimentScorer(lexicon, reader)
+        return cls(reader, scorer, LanguageDetector(vocabulary), topics, second=None if second is None else second(scorer))
+
+    async def open(self) -> None:
+        """Make the second model ready, where there is one."""
+        if self._second is not None:
+            await self._second.open()
+
+    async def close(self) -> None:
+        """Let the second model go."""
+        if self._second is not None:
+            await self._second.close()
 
     async def annotate(self, events: Sequence[VocEvent]) -> list[Annotation]:
-        """Return the annotation of each event, in order. Never raises for a model that is down."""
+        """Return the annotation of each event, in order. Never raises for a model that is down, and waits for it a bounded time."""
         annotations = [NOTHING] * len(events)
-        self._began = self._clock()
+        began = self._began = self._clock()
+        window = []
         for places, texts in _slices(events):
-            heard = self._hear([events[at] for at in places], places, texts)
-            self._tell(heard, annotations)
+            window.append(self._hear([events[at] for at in places], places, texts))
+            if self._second is None:
+                self._tell(window.pop(), annotations)
             await self._breathe()
+        if self._second is not None:
+            await self._ask(self._second, window)
+            for heard in window:
+                self._tell(heard, annotations)
+                await self._breathe()
+        metrics.ANNOTATE_SECONDS.observe(self._clock() - began)
         return annotations
+
+    async def _ask(self, second: Second, window: Sequence[_Heard]) -> None:
+        """Replace the default scores by the second model's where it has them, and say why where it has not."""
+        asked = [(heard, at) for heard in window for at, source in enumerate(heard.sources) if source == RULE]
+        opinions = await second.ask([heard.texts[at] for heard, at in asked], ENGLISH)
+        self._began = self._clock()
+        for (heard, at), (score, who) in zip(asked, opinions, strict=True):
+            if score is None:
+                heard.sources[at] = f"{RULE}:{who}"
+            else:
+                heard.sentiments[at] = score
+                heard.sources[at] = who
 
     async def _breathe(self) -> None:
         """Let the event loop go on, where it has waited long enough."""
@@ -126,6 +178,8 @@ class Annotator:
         topics = self._topics.read(heard.tenants, heard.texts, heard.words, heard.sentiments, heard.languages)
         for at, sentiment, source, language, topic in zip(heard.places, heard.sentiments, heard.sources, heard.languages, topics, strict=True):
             annotations[at] = Annotation(sentiment, source, language, *topic)
+        for source, count in Counter(heard.sources).items():
+            metrics.ANNOTATED.labels(source.partition(":")[0] if source.startswith(UNSCORED) else source).inc(count)
 
 
 def _slices(events: Sequence[VocEvent]) -> Iterator[tuple[list[int], list[str]]]:

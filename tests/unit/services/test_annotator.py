@@ -16,6 +16,7 @@ from voc_stream.events.voc import CallEvent, QosMetric, VocEvent
 from voc_stream.nlp.reading import WordReader, Words
 from voc_stream.services import annotator as module
 from voc_stream.services.annotator import Annotator, Said
+from voc_stream.services.second_opinion import Opinion
 from voc_stream.stages.annotation import NOTHING
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -30,8 +31,10 @@ class Remembered:
         self.reader = reader
         self.asked: list[tuple[str, str, float | None]] = []
 
-    def read(self, tenants: Sequence[str], texts: Sequence[str], words: Words, sentiments: Sequence[float | None]) -> Sequence[Said]:
-        assert len(words.lengths) == len(texts)
+    def read(
+        self, tenants: Sequence[str], texts: Sequence[str], words: Words, sentiments: Sequence[float | None], languages: Sequence[str]
+    ) -> Sequence[Said]:
+        assert len(words.lengths) == len(texts) == len(languages)
         self.asked += zip(tenants, texts, sentiments, strict=True)
         return [("billing", 0.5, "remembered")] * len(texts)
 
@@ -129,3 +132,34 @@ async def test_the_packaged_topics_are_told_by_default() -> None:
     assert annotation.topic == "billing"
     assert annotation.topic_confidence is not None
     assert annotation.topic_source not in {"", "none"}
+
+
+class Opinions:
+    """A second opinion that the test writes."""
+
+    def __init__(self, opinions: list[Opinion]) -> None:
+        self.opinions = opinions
+        self.asked: list[str] = []
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ask(self, texts: Sequence[str], language: str) -> list[Opinion]:
+        assert language == "en"
+        self.asked += texts
+        return self.opinions
+
+
+async def test_a_second_opinion_replaces_the_default_where_it_came_in_time() -> None:
+    second = Opinions([(0.25, "embed"), (None, "remote-down")])
+    annotator = Annotator.load(Remembered, lambda _: second)
+    events: list[VocEvent] = [call(GLAD), metric(), call("Tôi muốn hủy đơn hàng của tôi"), call(SAD), call("?!", language="en")]
+    better, nothing, foreign, kept, silent = await annotator.annotate(events)
+    assert second.asked == [GLAD, SAD]
+    assert better[:3] == (0.25, "embed", "en")
+    assert kept.sentiment is not None
+    assert kept.sentiment < -0.3
+    assert kept.sentiment_source == "rule:remote-down"
+    assert (nothing, foreign.sentiment, silent.sentiment) == (NOTHING, None, None)
+    assert better.topic == kept.topic == foreign.topic == "billing"
