@@ -16,7 +16,7 @@ from voc_stream.stages.retry import RetryPolicy
 
 
 def attach(app: App, kit: Kit) -> None:
-    """Add the agent. One chunk at a time: what one remembers the next must see."""
+    """Add the agent. What a chunk remembers the next one of its partition must see."""
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         partition = deliveries[0].facts.partition
@@ -25,7 +25,7 @@ def attach(app: App, kit: Kit) -> None:
         await kit.seen.remember(partition, verdicts.first_seen)
         return verdicts.outcomes
 
-    stage = Stage("dedup", Decoder(RawCall), work, by_policy(RetryPolicy(attempts=5)), (), in_flight=500, chunk=500)
+    stage = Stage("dedup", Decoder(RawCall), work, by_policy(RetryPolicy(attempts=5)), (), in_flight=2000, chunk=500, in_order=True)
     runner = kit.runner(stage)
 
     @app.agent(kit.source(topics.CALLS_POLLED))

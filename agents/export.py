@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from voc_stream import topics
 from voc_stream.events.base import Decoder
 from voc_stream.events.calls import ScoringResult
 from voc_stream.kit import App, Kit
-from voc_stream.runtime.stage import Delivery, Stage, by_policy
+from voc_stream.runtime.stage import Delivery, Stage
 from voc_stream.services.export import Exporter
+from voc_stream.stages.changes import EXPORT
+from voc_stream.stages.export import failed
 from voc_stream.stages.outcome import Outcome
 from voc_stream.stages.retry import RetryPolicy
 
@@ -22,10 +25,8 @@ def attach(app: App, kit: Kit) -> None:
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return await exporter.export(deliveries)
 
-    stage = Stage(
-        "export", Decoder(ScoringResult), work, by_policy(RetryPolicy(attempts=5)), ("clickhouse", "s3", "postgres"), in_flight=256, chunk=64
-    )
-    runner = kit.runner(stage)
+    give_up = partial(failed, policy=RetryPolicy(attempts=5))
+    runner = kit.runner(Stage(EXPORT, Decoder(ScoringResult), work, give_up, ("clickhouse", "s3", "postgres"), in_flight=256, chunk=64))
 
     @app.agent(kit.source(topics.SCORING_RESULTS))
     async def export(stream: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -22,7 +23,7 @@ from tests.calls import (
     scoring_result,
 )
 from tests.contract.conftest import AnyCallStore
-from voc_stream.stages.changes import Change, Downloaded, Exported, Scored, Status, may_move
+from voc_stream.stages.changes import Change, Downloaded, Exported, Scored, Status, may_fail, may_move
 
 ID = enriched_call().call_id
 LATER = NOW + timedelta(minutes=30)
@@ -51,7 +52,8 @@ async def due_ids(store: AnyCallStore, now: datetime) -> list[str]:
 async def test_a_status_moves_along_the_allowed_edges_only(store: AnyCallStore, old: Status, new: Status) -> None:
     await put(store, *ROUTES[old])
     await store.apply([ROUTES[new][-1]])
-    assert await store.status(ID) == (new if may_move(old, new) else old)
+    may = may_fail(old, "download") if new is Status.ERROR else may_move(old, new)
+    assert await store.status(ID) == (new if may else old)
 
 
 @pytest.mark.parametrize("old", Status)
@@ -179,6 +181,15 @@ async def test_a_failed_call_comes_back_as_often_as_allowed(store: AnyCallStore)
 async def test_a_call_that_cannot_pass_does_not_come_back(store: AnyCallStore) -> None:
     await put(store, enriched(), errored(ID, retry=False))
     assert await due_ids(store, LATER) == []
+
+
+@pytest.mark.parametrize("old", [Status.SCORED, Status.NOT_SCORABLE])
+async def test_a_call_whose_export_failed_is_in_error_and_comes_back(store: AnyCallStore, old: Status) -> None:
+    await put(store, *ROUTES[old], replace(errored(ID), stage="export"))
+    assert await store.status(ID) is Status.ERROR
+    assert await due_ids(store, LATER) == [ID]
+    await put(store, downloaded(by=at(5)), ROUTES[old][-1])
+    assert await store.status(ID) is old
 
 
 async def test_a_repeated_error_does_not_put_the_next_attempt_off(store: AnyCallStore) -> None:

@@ -14,7 +14,7 @@ from voc_stream.clients.call_rows import TimelineEntry
 from voc_stream.clients.call_timeline import Happening
 from voc_stream.errors import OutsideError
 from voc_stream.events.calls import UNASSIGNED, AudioReady, EnrichedCall, ScoringResult
-from voc_stream.stages.changes import EDGES, At, Change, Downloaded, Enriched, Errored, Exported, Missing, Parked, Scored, Status, may_move
+from voc_stream.stages.changes import EDGES, At, Change, Downloaded, Enriched, Errored, Exported, Missing, Parked, Scored, Status, may_fail, may_move
 
 
 @dataclass(slots=True)
@@ -134,7 +134,9 @@ class FakeCallStore:
                     self.exported.setdefault((call_id, model_version), at.time)
                 self._tell(Happening(call_id, "export", "exported", at, detail=model_version))
             case Errored(call_id, stage, reason, retry, at):
-                if self._move(call_id, Status.ERROR, reason) and retry and self.rows[call_id].redrives < self.error_redrives:
+                known = self.rows.get(call_id)
+                may = known is not None and may_fail(known.status, stage)
+                if may and self._move(call_id, Status.ERROR, reason) and retry and self.rows[call_id].redrives < self.error_redrives:
                     self.rows[call_id].next_attempt_at = at.time + timedelta(seconds=self.error_redrive_seconds)
                 self._tell(Happening(call_id, stage, "errored", at, detail=reason), {Status.ERROR})
 

@@ -18,6 +18,7 @@ from voc_stream.events.calls import UNASSIGNED, AudioReady
 from voc_stream.security.vault import Vault, on_the_wire
 from voc_stream.stages.changes import (
     EDGES,
+    EXPORT,
     At,
     Change,
     Downloaded,
@@ -28,6 +29,7 @@ from voc_stream.stages.changes import (
     Parked,
     Scored,
     Status,
+    may_fail,
     may_move,
     sources_of,
 )
@@ -232,10 +234,13 @@ class Transition:
 
     async def _exported(self, change: Exported) -> Happening:
         await self.connection.execute(_EXPORTED, change.call_id, change.model_version, change.at.time)
-        return Happening(change.call_id, "export", "exported", change.at, self.statuses.get(change.call_id), change.model_version)
+        return Happening(change.call_id, EXPORT, "exported", change.at, self.statuses.get(change.call_id), change.model_version)
 
     async def _errored(self, change: Errored) -> Happening:
+        old = self.statuses.get(change.call_id)
         standing = self.standing(change.call_id, Status.ERROR)
+        if standing == "moves" and old is not None and not may_fail(old, change.stage):
+            standing = "refused"
         if standing == "moves":
             due = change.at.time + timedelta(seconds=self.redrives.after)
             sources = sorted(sources_of(Status.ERROR))

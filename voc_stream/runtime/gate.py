@@ -17,6 +17,9 @@ Probe = Callable[[], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
 
+# A gate that closes again within this many seconds, with nothing served, opened too early: its probe says less than the work does.
+_SOON = 60.0
+
 
 class Gate:
     """Lets work through while its dependency is well.
@@ -24,7 +27,7 @@ class Gate:
     Args:
         dependency: its name as in metrics and `/readyz`.
         probe: raises OutsideError while the dependency is not well.
-        first_pause: seconds before the first probe; doubled after each that fails.
+        first_pause: seconds before the first probe; doubled after each that fails, and when the gate closes again soon with nothing served.
         longest_pause: bound of the pause.
         sleep: how to wait; replaced in tests.
         clock: monotonic seconds; replaced in tests.
@@ -54,7 +57,8 @@ class Gate:
         self._opened.set()
         self._probing: asyncio.Task[None] | None = None
         self._stopped = False
-        self._last_success = float("-inf")
+        self._pause = first_pause
+        self._last_opened = self._last_success = float("-inf")
         self._unavailable_since: dict[str, float] = {}
         metrics.DEPENDENCY_UP.labels(dependency).set(1)
 
@@ -99,6 +103,7 @@ class Gate:
             return
         metrics.DEPENDENCY_UP.labels(self.dependency).set(0)
         logger.warning("a dependency is not well: its stages pause", dependency=self.dependency, reason=error.reason)
+        self._pause = self._longer() if self._opened_too_early() else self._first_pause
         self._probing = asyncio.get_running_loop().create_task(self._probe_until_well(error.retry_after), name=f"probe {self.dependency}")
 
     async def stop(self) -> None:
@@ -108,6 +113,12 @@ class Gate:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
             self._probing = None
+
+    def _opened_too_early(self) -> bool:
+        return self._last_success < self._last_opened and self._clock() - self._last_opened < _SOON
+
+    def _longer(self) -> float:
+        return min(self._pause * 2, self._longest_pause)
 
     async def _asked(self) -> OutsideError | None:
         try:
@@ -119,19 +130,19 @@ class Gate:
 
     async def _probe_until_well(self, retry_after: float | None) -> None:
         began = self._clock()
-        pause = self._first_pause
-        wait = retry_after if retry_after is not None else pause
+        wait = retry_after if retry_after is not None else self._pause
         while True:
             await self._sleep(min(wait, 600.0) * (1 + 0.2 * self._chance()))
             error = await self._asked()
             if error is None:
                 break
             self.reason = error.reason
-            pause = min(pause * 2, self._longest_pause)
-            wait = error.retry_after if error.retry_after is not None else pause
+            self._pause = self._longer()
+            wait = error.retry_after if error.retry_after is not None else self._pause
         self.reason = None
         self._probing = None
         self._unavailable_since.clear()
+        self._last_opened = self._clock()
         self._opened.set()
         metrics.DEPENDENCY_UP.labels(self.dependency).set(1)
         logger.info("a dependency is well again", dependency=self.dependency, seconds=round(self._clock() - began, 1))

@@ -151,11 +151,6 @@ class PartitionLedger:
         """Whether fetching may begin again: half of the bound is free, so that it does not flutter."""
         return self._end <= self.wanted or (self.unresolved_records * 2 <= self._max_records and self.unresolved_bytes * 2 <= self._max_bytes)
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything fetched is resolved."""
-        return self.unresolved_records == 0
-
     def position(self) -> int:
         """Return the offset that may be committed: everything below it is resolved."""
         while self._batches and not self._batches[0].pending:

@@ -60,11 +60,6 @@ class StageRunner:
         self._waiting.setdefault((batch.topic, batch.partition), deque()).append((batch, 0))
         self._pump()
 
-    @property
-    def busy(self) -> bool:
-        """Whether any record is waiting or being worked on."""
-        return bool(self._running) or any(batch.live for queue in self._waiting.values() for batch, _ in queue)
-
     def waiting_records(self) -> int:
         """Return how many records are fetched for this stage and not resolved."""
         waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
@@ -95,11 +90,11 @@ class StageRunner:
         metrics.IN_FLIGHT.labels(self.stage.name).set(sum(chunk.records for chunk in self._running.values()))
 
     def _next_chunk(self) -> tuple[RecordBatch, int, int] | None:
-        """Take from the partitions in turn; one partition never holds more than three quarters of the places."""
+        """Take from the partitions in turn; one partition never holds more than three quarters of the places, or one of them in order."""
         slots = max(1, self.stage.in_flight // self.stage.chunk)
         if len(self._running) >= slots:
             return None
-        share = max(1, slots * 3 // 4)
+        share = 1 if self.stage.in_order else max(1, slots * 3 // 4)
         for key in list(self._waiting):
             queue = self._waiting[key]
             while queue and not queue[0][0].live:

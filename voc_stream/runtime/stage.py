@@ -48,6 +48,7 @@ class Stage:
         needs: dependencies whose gates must be open.
         in_flight: records worked on at once.
         chunk: records handed to `work` at once.
+        in_order: of a partition one chunk at a time, and the next when it is done with; partitions go side by side all the same.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Stage:
     needs: tuple[str, ...]
     in_flight: int
     chunk: int = 1
+    in_order: bool = False
 
 
 def by_policy(policy: RetryPolicy) -> Failed:

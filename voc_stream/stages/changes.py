@@ -23,20 +23,27 @@ class Status(StrEnum):
 
 FINAL = frozenset({Status.SCORED, Status.NOT_SCORABLE, Status.MISSING, Status.ERROR})
 
+EXPORT = "export"
+
 # The only edges along which a status moves; staying where it is is always a no-op.
 EDGES: dict[Status, frozenset[Status]] = {
     Status.PENDING_DOWNLOAD: frozenset({Status.DOWNLOADED, Status.MISSING, Status.ERROR}),
     Status.DOWNLOADED: frozenset({Status.SCORED, Status.NOT_SCORABLE, Status.ERROR}),
     Status.ERROR: frozenset({Status.PENDING_DOWNLOAD}),
     Status.MISSING: frozenset({Status.PENDING_DOWNLOAD}),
-    Status.SCORED: frozenset(),
-    Status.NOT_SCORABLE: frozenset({Status.SCORED}),
+    Status.SCORED: frozenset({Status.ERROR}),
+    Status.NOT_SCORABLE: frozenset({Status.SCORED, Status.ERROR}),
 }
 
 
 def may_move(old: Status, new: Status) -> bool:
     """Whether a call may go from one status to the other."""
     return new in EDGES[old]
+
+
+def may_fail(old: Status, stage: str) -> bool:
+    """Whether a call may become ERROR by this stage: one that has its result only by the export of it, not by an earlier stage that comes late."""
+    return may_move(old, Status.ERROR) and (stage == EXPORT or old not in {Status.SCORED, Status.NOT_SCORABLE})
 
 
 def sources_of(new: Status) -> frozenset[Status]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
+from voc_stream.errors import OutsideError
 from voc_stream.events.base import derived_id
 from voc_stream.events.calls import UNASSIGNED, ScoringResult, Transcript, Turn
 from voc_stream.events.voc import CallEvent
-from voc_stream.stages.changes import At, Exported
-from voc_stream.stages.outcome import Facts, Ok, Outcome, Publication
+from voc_stream.stages.changes import EXPORT, At, Errored, Exported
+from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Publication, Retry
+from voc_stream.stages.retry import RetryPolicy
 
 # The JSON of a call event's turns and of its text, in bytes; with what else the event holds the record stays under Kafka's 1 MB.
 MOST_BYTES = 900_000
@@ -46,6 +50,15 @@ def export(result: ScoringResult, transcript: Transcript | None, facts: Facts, t
         return Ok(change=change)
     event = call_event(result, transcript)
     return Ok(change=change, out=(Publication(topic, result.call_id, event),))
+
+
+def failed(result: ScoringResult, error: OutsideError, facts: Facts, chance: float, policy: RetryPolicy) -> Retry | DeadLetter:
+    """Judge a failed attempt: after the last one a dead letter and ERROR, which heals by itself while re-drives remain."""
+    verdict = policy.after(error, facts.attempt, chance)
+    if isinstance(verdict, Retry):
+        return verdict
+    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    return replace(verdict, change=Errored(result.call_id, EXPORT, verdict.reason, retry=verdict.dependency is not None, at=at))
 
 
 def wants_transcript(result: ScoringResult) -> bool:

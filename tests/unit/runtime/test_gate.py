@@ -106,6 +106,32 @@ async def test_a_gate_can_close_again_after_it_opened(scene: Scene) -> None:
     assert scene.dependency.probes == 2
 
 
+async def test_pauses_double_while_the_probe_is_content_and_the_work_fails(scene: Scene) -> None:
+    for _ in range(5):
+        scene.gate.close(DOWN)
+        await scene.next_probe()
+        assert scene.gate.is_open
+        scene.pauses.entered.clear()
+
+    assert scene.pauses.asked == [1.0, 2.0, 4.0, 8.0, 8.0]
+
+
+@pytest.mark.parametrize("calm", ["a record is served", "a minute passes"])
+async def test_pauses_begin_anew_once(scene: Scene, calm: str) -> None:
+    scene.gate.close(DOWN)
+    await scene.next_probe()
+    scene.pauses.entered.clear()
+    if calm == "a minute passes":
+        scene.clock.seconds += 61
+    else:
+        scene.clock.seconds += 1
+        scene.gate.succeeded()
+    scene.gate.close(DOWN)
+    await scene.next_probe()
+
+    assert scene.pauses.asked == [1.0, 1.0]
+
+
 async def test_a_probe_that_meets_an_unknown_error_is_repeated(scene: Scene) -> None:
     probe, failures = scene.dependency.probe, [ZeroDivisionError()]
 

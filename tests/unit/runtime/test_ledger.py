@@ -89,7 +89,7 @@ def test_all_records_can_be_resolved_at_once_also_after_some_were() -> None:
     batch.resolve_all()
 
     assert books.position() == 3
-    assert books.idle
+    assert books.unresolved_records == 0
     assert batch.first_unresolved() == 3
 
 

@@ -456,6 +456,20 @@ async def test_no_more_records_are_worked_on_than_the_stage_allows(make_world: M
     assert sum(hanging.chunks) == 5 * 17
 
 
+async def test_in_order_a_partition_has_one_chunk_at_a_time_and_another_goes_beside_it(make_world: MakeWorld) -> None:
+    hanging = Hanging(0)
+    world = make_world(hanging, in_flight=8, chunk=2, in_order=True)
+    stuck, fine = batch(*range(6)), batch(*range(6), partition=1)
+    world.runner.accept(stuck.records)
+    world.runner.accept(fine.records)
+    await done(fine)
+    await idle()
+    assert hanging.running == 2
+    hanging.go.set()
+    await done(stuck)
+    assert hanging.chunks == [2] * 6
+
+
 async def test_records_may_finish_in_any_order_and_the_position_waits_for_the_slow_head(make_world: MakeWorld) -> None:
     go = asyncio.Event()
 
@@ -505,7 +519,7 @@ async def test_quiesce_abandons_what_does_not_finish_within_the_grace(make_world
         await world.runner.quiesce(0.0)
 
     assert one.position == 1
-    assert not world.runner.busy
+    assert world.runner.waiting_records() == 0
 
 
 async def test_quiesce_begins_nothing_new(make_world: MakeWorld) -> None:
@@ -615,7 +629,7 @@ async def test_a_batch_of_a_revoked_partition_is_ignored(make_world: MakeWorld) 
     await idle()
 
     assert world.outside == Outside()
-    assert not world.runner.busy
+    assert world.runner.waiting_records() == 0
 
 
 async def test_work_that_ends_after_revocation_resolves_nothing(make_world: MakeWorld) -> None:
@@ -627,7 +641,7 @@ async def test_work_that_ends_after_revocation_resolves_nothing(make_world: Make
     one.ledger.close()
     hanging.go.set()
     async with asyncio.timeout(TIMEOUT):
-        while world.runner.busy:
+        while world.runner.waiting_records():
             await asyncio.sleep(0)
 
     assert not one.done.is_set()
@@ -656,18 +670,16 @@ async def test_work_that_ignores_its_cancellation_does_not_hold_up_the_rebalance
     await idle()
 
 
-async def test_the_runner_says_how_many_records_it_has_and_whether_it_is_busy(make_world: MakeWorld) -> None:
+async def test_the_runner_says_how_many_records_it_has(make_world: MakeWorld) -> None:
     hanging = Hanging(0)
     world = make_world(hanging, in_flight=2)
-    assert not world.runner.busy
+    assert world.runner.waiting_records() == 0
     ten = batch(*range(10))
     world.runner.accept(ten.records)
     await idle()
-    assert world.runner.busy
     assert world.runner.waiting_records() == 10
     hanging.go.set()
     await done(ten)
     await idle()
 
-    assert not world.runner.busy
     assert world.runner.waiting_records() == 0

@@ -168,6 +168,7 @@ class World:
         needs: tuple[str, ...] = ("scorer",),
         in_flight: int = 8,
         chunk: int = 1,
+        in_order: bool = False,
         policy: RetryPolicy | None = None,
         failed: Failed | None = None,
         at_once: bool = True,
@@ -183,7 +184,7 @@ class World:
         }
         self.crashes: list[BaseException] = []
         self.crashed = asyncio.Event()
-        stage = Stage("note", Decoder(Note), work, failed or by_policy(policy or RetryPolicy(attempts=3)), needs, in_flight, chunk)
+        stage = Stage("note", Decoder(Note), work, failed or by_policy(policy or RetryPolicy(attempts=3)), needs, in_flight, chunk, in_order)
         self.runner = StageRunner(
             stage,
             Surroundings(

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from tests.calls import enriched_call, scoring_result
 from tests.unit.stages.made import OUT, facts
+from voc_stream.errors import OutsideError, RejectedError, TransientError
 from voc_stream.events.base import derived_id, encode
 from voc_stream.events.calls import ScoringResult, Transcript, Turn
 from voc_stream.events.voc import CallEvent
-from voc_stream.stages.changes import Exported
-from voc_stream.stages.export import call_event, export, read_transcript, wants_transcript
-from voc_stream.stages.outcome import Ok
+from voc_stream.stages.changes import Errored, Exported
+from voc_stream.stages.export import call_event, export, failed, read_transcript, wants_transcript
+from voc_stream.stages.outcome import DeadLetter, Ok, Retry
+from voc_stream.stages.retry import RetryPolicy
 from voc_stream.topics import MAX_MESSAGE_BYTES
 
 SAID = Transcript(
@@ -112,3 +114,23 @@ def test_many_short_turns_are_cut_too() -> None:
     assert len(encode(event)) < MAX_MESSAGE_BYTES
     assert isinstance(event, CallEvent)
     assert event.turns
+
+
+POLICY = RetryPolicy(attempts=5)
+
+
+def test_a_failed_attempt_is_repeated() -> None:
+    assert isinstance(failed(scoring_result(), TransientError("clickhouse", "time-out"), facts(attempt=4), 0.5, POLICY), Retry)
+
+
+@pytest.mark.parametrize(
+    ("error", "comes_back"),
+    [(TransientError("clickhouse", "time-out"), True), (RejectedError("s3", "the transcript cannot be read"), False)],
+    ids=["attempts that ran out", "refused"],
+)
+def test_an_export_that_is_given_up_puts_the_call_in_error(error: OutsideError, *, comes_back: bool) -> None:
+    verdict = failed(scoring_result(), error, facts(attempt=5), 0.5, POLICY)
+
+    assert isinstance(verdict, DeadLetter)
+    assert isinstance(verdict.change, Errored)
+    assert (verdict.change.stage, verdict.change.retry, verdict.change.reason) == ("export", comes_back, verdict.reason)
