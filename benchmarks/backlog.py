@@ -18,6 +18,8 @@ from benchmarks.report import Report, Target, say, table
 from benchmarks.rivals_part import PARTS
 from benchmarks.sink import Mark
 
+# As in production: what is fetched ahead is fetched of each partition.
+TOPICS = ("voc.calls", "voc.actions", "voc.metrics")
 MOST_MIB = 400.0
 # The dedup horizon (DEDUP_MAX_IDS) is the default: two million ids.
 _MARKS = (20_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 3_000_000, 4_000_000)
@@ -26,16 +28,15 @@ FLAT = 1.15
 
 
 def measure(events: int) -> Report:
-    """Fill a topic with a backlog, then let one worker with everything on take it."""
+    """Fill the topics with a backlog, then let one worker with everything on take it."""
     group = f"bench-backlog-{uuid.uuid4().hex[:8]}"
-    topic = "voc.backlog"
     with Field(parts=PARTS) as field, black_hole(int(field.settings.clickhouse_port)) as hole:
-        ours.make_topics(field, group, topic)
+        ours.make_topics(field, group, TOPICS)
         began = time.monotonic()
-        say(f"backlog: filling {topic} with {events} events")
-        asyncio.run(fill(list(field.settings.kafka_bootstrap), topic, ours.PARTITIONS, voc_events.records(events)))
+        say(f"backlog: filling {len(TOPICS)} topics with {events} events")
+        asyncio.run(fill(list(field.settings.kafka_bootstrap), TOPICS, ours.PARTITIONS, voc_events.records(events)))
         say(f"backlog: filled in {time.monotonic() - began:.0f} s")
-        with ours.our_worker(field, group, topic, {"CLICKHOUSE_PORT": str(hole.port)}) as worker:
+        with ours.our_worker(field, group, TOPICS, {"CLICKHOUSE_PORT": str(hole.port)}) as worker:
             # The last fetches may be shorter, so that the end is told by rows, not by time.
             marks = (*(mark for mark in _MARKS if mark < events), events)
             hole.watch(worker.pid, marks)

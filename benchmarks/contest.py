@@ -143,7 +143,7 @@ class Course:
         group = f"bench-{contestant.letter}-{uuid.uuid4().hex[:8]}"
         if contestant.module is None:
             settings = {"CLICKHOUSE_PORT": str(self.hole.port), **(contestant.settings or {})}
-            with ours.our_worker(self.field, group, self.topic, settings) as worker:
+            with ours.our_worker(self.field, group, (self.topic,), settings) as worker:
                 yield Running(worker.pid, partial(ours.must_run, worker))
             return
         env = {
@@ -161,9 +161,9 @@ class Course:
 def fill_course(field: Field, hole: BlackHole, events: int) -> Course:
     """Make a topic and fill it with the events to measure and those around them."""
     topic = "voc.bench"
-    ours.make_topics(field, "bench-topics", topic)
+    ours.make_topics(field, "bench-topics", (topic,))
     count = BEFORE + events + AFTER
-    filled = asyncio.run(fill(list(field.settings.kafka_bootstrap), topic, ours.PARTITIONS, voc_events.records(count)))
+    filled = asyncio.run(fill(list(field.settings.kafka_bootstrap), (topic,), ours.PARTITIONS, voc_events.records(count)))
     say(f"{filled} events in {topic}, {ours.PARTITIONS} partitions")
     return Course(field, hole, topic, events)
 

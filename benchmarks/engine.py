@@ -49,7 +49,7 @@ def _into_the_engine(course: Course) -> Stretch:
     """Store the topic in `voc_events`; measured as the contest does, but by what ClickHouse shows."""
     group = f"bench-engine-{uuid.uuid4().hex[:8]}"
     stored = Stored(course.field.settings, group)
-    with ours.our_worker(course.field, group, course.topic, {}) as worker:
+    with ours.our_worker(course.field, group, (course.topic,), {}) as worker:
         marks = []
         for rows in (BEFORE, BEFORE + course.events):
             count, at = stored.until(rows, partial(ours.must_run, worker))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import cycle
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 BATCH_BYTES = 64 << 10
 # Batches that are on their way at once.
@@ -20,23 +19,14 @@ _BATCHES_BETWEEN_BREATHS = 8
 Record = tuple[bytes | None, bytes]
 
 
-async def make_topic(bootstrap: list[str], name: str, partitions: int) -> None:
-    """Create a topic; one that is there stays."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name, partitions, 1)])
-    finally:
-        await admin.close()
-
-
-async def fill(bootstrap: list[str], topic: str, partitions: int, records: Iterable[Record]) -> int:
-    """Write records (key, value), a batch to a partition, then the next batch to the next; returns how many."""
+async def fill(bootstrap: list[str], topics: Sequence[str], partitions: int, records: Iterable[Record]) -> int:
+    """Write records (key, value), a batch to a partition, then the next batch to the next, of each topic; returns how many."""
+    places = [(topic, partition) for partition in range(partitions) for topic in topics]
     async with _producer(bootstrap) as producer:
         room = asyncio.Semaphore(_IN_FLIGHT)
         rest = iter(records)
         count = 0
-        for number, partition in enumerate(cycle(range(partitions))):
+        for number, (topic, partition) in enumerate(cycle(places)):
             await room.acquire()
             batch = producer.create_batch()
             count += (added := _add(batch, rest))

@@ -31,7 +31,7 @@ def measure(seconds: float = SECONDS) -> Report:
     """Send a few events a second, and look for them twenty times a second."""
     group = f"bench-light-{uuid.uuid4().hex[:8]}"
     topic = "voc.light"
-    with Field(parts=PARTS) as field, ours.our_worker(field, group, topic, {}) as worker:
+    with Field(parts=PARTS) as field, ours.our_worker(field, group, (topic,), {}) as worker:
         worker.wait_ready()
         flush = field.settings.batch_flush_seconds
         stored = Stored(field.settings, group)

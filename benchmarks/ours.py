@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from benchmarks.field import Field
@@ -16,23 +16,23 @@ PARTITIONS = 12
 _QUIET = {"AVAYA_POLL_SECONDS": "60", "AVAYA_SWEEP_SECONDS": "900", "LOG_LEVEL": "warning", "SCORING_URL": "http://127.0.0.1:9"}
 
 
-def make_topics(field: Field, group: str, topic: str) -> None:
-    """Create a topic of events, and what a group needs beside it (its changelogs).
+def make_topics(field: Field, group: str, topics: Sequence[str]) -> None:
+    """Create topics of events, and what a group needs beside it (its changelogs).
 
     Raises:
         StackError: they could not be made.
     """
     lines: list[str] = []
-    settings = field.settings.model_copy(update={"kafka_group_id": group, "kafka_topics": (topic,)})
+    settings = field.settings.model_copy(update={"kafka_group_id": group, "kafka_topics": tuple(topics)})
     if asyncio.run(topic_admin.run(settings, lines.append)):
         raise StackError("\n".join(lines))
 
 
 @contextmanager
-def our_worker(field: Field, group: str, topic: str, settings: Mapping[str, str]) -> Iterator[WorkerProcess]:
-    """Lend a worker of a new group that reads a topic from its beginning."""
-    make_topics(field, group, topic)
-    own = {**_QUIET, "KAFKA_GROUP_ID": group, "KAFKA_TOPICS": topic, "KAFKA_INCARNATION": group, **settings}
+def our_worker(field: Field, group: str, topics: Sequence[str], settings: Mapping[str, str]) -> Iterator[WorkerProcess]:
+    """Lend a worker of a new group that reads topics from their beginning."""
+    make_topics(field, group, topics)
+    own = {**_QUIET, "KAFKA_GROUP_ID": group, "KAFKA_TOPICS": ",".join(topics), "KAFKA_INCARNATION": group, **settings}
     with field.worker(own, name=group, ready=False) as worker:
         yield worker
 
