@@ -47,6 +47,7 @@ VIEWS_OPTIONS = (
 EVALUATE_ARGUMENTS = (
     click.argument("what", type=click.Choice(sorted(evaluation.EVALUATORS))),
     click.argument("file", metavar="FILE.csv", type=click.Path(path_type=Path)),
+    click.option("--model", type=click.Choice(["rule", "embed"]), help="Which sentiment; else as SENTIMENT_MODEL says."),
 )
 
 
@@ -95,7 +96,7 @@ def attach(app: Any, settings: Settings) -> None:
 
     @app.command(*EVALUATE_ARGUMENTS)
     async def evaluate(self: Any, **asked: Any) -> None:  # noqa: ARG001
-        """Compare what would be stored of labelled texts with their labels (docs/topics.md)."""
+        """Compare what would be stored of labelled texts with their labels (docs/sentiment.md, docs/topics.md)."""
         await _run(partial(evaluation.run, **asked), settings)
 
 

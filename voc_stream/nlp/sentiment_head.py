@@ -10,9 +10,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from voc_stream.nlp.sentiment_sources import HIGHEST_RATING
+
 WEIGHTS = "sentiment_head.npz"
 CUT = 0.1
-HIGHEST_RATING = 4.0
 
 _BOUNDS = np.array([[-1.0, -0.12], [-0.08, 0.08], [0.12, 1.0]])
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 FILE = "sentiment_hutto_part.csv"
 # Beyond it, up or down, people call a text positive or negative.
 RATING_CUT = 0.5
+HIGHEST_RATING = 4.0
 SENTENCES_BY_ITSELF = frozenset({"tweets", "movies"})
 
 _HELD_BACK_ONE_IN = 5

@@ -78,7 +78,7 @@ async def test_the_embedded_model_tells_feelings_off_the_event_loop(folder: Path
     assert embedder is not None
     model = EmbeddedSentiment(folder, SentimentScorer.load())
     await model.open()
-    parts = model.parts("I could not be happier with this. ... I have been waiting for three weeks and nobody cares!")
+    parts = model.parts("I am delighted with the help I got. ... I have been waiting for three weeks and nobody cares!")
     assert len(parts) == 2
     glad, sad = await model.score(parts)
     await model.close()
