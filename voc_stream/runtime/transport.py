@@ -254,6 +254,8 @@ class Consumer(driver.Consumer):
                 await self.wait_for_stopped_flow()
                 # One that is under way knows nothing of what was resolved since it began.
                 await self.maybe_wait_for_commit_to_finish()
+            # Faust's wait for a commit takes a time-out's cancellation for its own: what follows needs another one.
+            async with asyncio.timeout(COMMIT_TIMEOUT):
                 await self.commit()
         except TimeoutError:
             logger.warning("the last commit timed out; records will be delivered again", seconds=COMMIT_TIMEOUT)

@@ -403,6 +403,21 @@ async def test_a_commit_under_way_is_waited_for_and_what_was_resolved_since_is_c
     assert consumer.commits == [{SOURCE: 1}]
 
 
+async def test_a_commit_that_hangs_and_another_one_after_it_do_not_hold_up_a_stop(consumer: FakeConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr("voc_stream.runtime.transport.COMMIT_TIMEOUT", 0.01)
+    monkeypatch.setattr(consumer, "commit", never)
+    consumer.not_waiting_next_records.set()
+    consumer._commit_fut = asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(5.0):
+        await consumer.wait_empty()
+
+    assert consumer.intake.unresolved() == 0
+
+
 async def test_a_last_commit_that_hangs_does_not_hold_up_the_rebalance(consumer: FakeConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voc_stream.runtime.transport.COMMIT_TIMEOUT", 0.0)
     await consumer.fetches(0)
