@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -56,13 +57,15 @@ class Demo:
         began = time.monotonic()
         self._say("starting Kafka, PostgreSQL, S3, ClickHouse, a recorder and the scoring service on this machine ...")
         with self._stack:
-            worker = WorkerProcess(self._folder, self._folder / "state", self._folder / "logs" / "worker.log", PACE)
+            token = secrets.token_urlsafe(12)
+            worker = WorkerProcess(self._folder, self._folder / "state", self._folder / "logs" / "worker.log", PACE | {"SUMMARY_TOKEN": token})
             worker.start()
             try:
                 worker.wait_ready()
                 self._say(f"worker      ready in {time.monotonic() - began:.0f} s since the start; its log is {worker.log}")
                 address = f"http://127.0.0.1:{worker.port}"
                 self._say(f"pages       {address}/healthz  {address}/readyz  {address}/metrics")
+                self._say(f"numbers     curl -H 'Authorization: Bearer {token}' {address}/tenants/tenant-01/summary")
                 outcome = asyncio.run(self._watch(worker, once=once))
             finally:
                 if worker.poll() is None:
