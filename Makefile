@@ -9,6 +9,8 @@ STACK := $(BIN)/python -m voc_stream.devstack
 ONCE ?=
 CALLS ?=
 AUDIO ?=
+# make bench-views: so many events
+ROWS ?=
 # make bench, make bench-calls: only these parts
 PARTS ?=
 # make chaos-voc: so many events and kills, and the seed of an earlier run
@@ -17,7 +19,7 @@ KILLS ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-runtime chaos-calls schemas lock clean
+.PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-views bench-runtime chaos-calls schemas lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +75,9 @@ $(RIVALS)/.installed: requirements/rivals.txt
 
 bench-calls: setup ## Measure the calls pipeline (PARTS="runtime memory downloads scoring arrivals")
 	@$(BIN)/python -m benchmarks.calls $(PARTS)
+
+bench-views: setup ## Measure how soon a summary is there, over ten million events (ROWS=10000000)
+	@$(BIN)/python -m benchmarks.views $(ROWS)
 
 bench-runtime: setup ## Measure the runtime alone, on the running stack: records a second through an agent that counts
 	@$(BIN)/python -m benchmarks.runtime

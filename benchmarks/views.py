@@ -1,0 +1,132 @@
+"""How soon a summary is there: both pages' questions over ten million events, and over ten times the days.
+
+The events are made by the engine itself and reach the views through the materialised view, as a worker's do. Payloads are short: no summary
+reads them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+
+from benchmarks.field import Field, end_on_sigterm
+from benchmarks.processes import cpu_seconds
+from benchmarks.report import Report, Target, percentile, say, table
+from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.schema.clickhouse import ClickHouseSchema
+from voc_stream.services.summary import Summary
+
+ROWS = 10_000_000
+CHUNK = 500_000
+TENANTS = 20
+AGENTS = 300
+DAYS = (7, 70)
+# The trend looks at as many days before.
+SPREAD_DAYS = 2 * max(DAYS)
+ASKED = 200
+P95_MS = 50.0
+
+_FILL = """
+INSERT INTO voc_events
+    (event_id, tenant_id, event_type, ts, agent_id, call_id, customer_id, payload, sentiment, sentiment_source, language, topic, topic_confidence,
+     topic_source, processed_at, kafka_incarnation, kafka_topic, kafka_partition, kafka_offset)
+SELECT
+    generateUUIDv4(), concat('tenant-', toString(rand(1) % {tenants:UInt32})) AS tenant,
+    ['call', 'call', 'agent_action', 'tool_invocation', 'qos_metric'][1 + rand(2) % 5] AS kind,
+    now64(3) - toIntervalMillisecond(rand64(3) % ({days:UInt64} * 86400000)), concat(tenant, '-agent-', toString(rand(4) % {agents:UInt32})),
+    hex(rand64(5)), '', repeat('x', 40), if(kind = 'call', (toInt32(rand(6) % 2001) - 1000) / 1000, NULL), if(kind = 'call', 'rule', 'none'),
+    if(kind = 'call', 'en', ''),
+    if(kind = 'call', ['account', 'agent', 'billing', 'cancellation', 'complaint', 'delivery', 'praise', 'technical'][1 + rand(7) % 8], NULL),
+    if(kind = 'call', 0.9, NULL), 'head', now64(3), '1', 'voc.calls', rand(8) % 12, {first:Int64} + number
+FROM numbers({rows:UInt64})
+SETTINGS async_insert = 0, max_partitions_per_insert_block = 0
+"""
+_SIZES = """
+SELECT table, toInt64(sum(rows)) AS rows, toInt64(count()) AS parts, sum(bytes_on_disk) / 1048576 AS mib FROM system.parts
+WHERE database = currentDatabase() AND active AND table IN ('voc_events', 'voc_sums') GROUP BY table ORDER BY table
+"""
+
+Ask = Callable[[str, int, date], Awaitable[object]]
+
+
+async def measure(warehouse: Warehouse, engine: int, rows: int) -> Report:
+    """Fill the tables, then ask for tenants at random, one after the other.
+
+    Args:
+        warehouse: with the schema, empty.
+        engine: the process id of ClickHouse: its CPU time tells what an answer costs, whatever else runs.
+        rows: events.
+    """
+    report = Report("bench-views")
+    report.add({"rows": rows, "load_before": os.getloadavg()[0], "fill_s": await _fill(warehouse, rows)})
+    sizes = [(row["table"], row["rows"], row["parts"], row["mib"]) for row in await warehouse.query(_SIZES)]
+    table("views: what is stored", ("table", "rows", "parts", "MiB"), sizes)
+    summary = Summary(warehouse.query)
+    pages: dict[str, Ask] = {"metrics_summary": summary.rows, "tenant_summary": summary.report}
+    lines = []
+    for name, ask in pages.items():
+        for days in DAYS:
+            used = cpu_seconds(engine)
+            took = await _asked(ask, days)
+            cpu = (cpu_seconds(engine) - used) * 1000 / len(took)
+            p95 = percentile(took, 0.95)
+            lines.append((name, days, len(took), min(took), percentile(took, 0.5), p95, max(took), cpu))
+            report.add({f"{name}_{days}d_p95_ms": p95})
+            report.targets.append(Target(f"{name}, {days} days: p95", p95, P95_MS, " ms"))
+    table(
+        "views: milliseconds an answer, HTTP to the engine included",
+        ("page", "days", "asked", "fastest", "median", "p95", "slowest", "engine's CPU"),
+        lines,
+    )
+    began = time.monotonic()
+    differences = await warehouse.view_differences()
+    report.add({"compare_s": time.monotonic() - began, "differences": len(differences), "load_after": os.getloadavg()[0]})
+    return report
+
+
+async def _fill(warehouse: Warehouse, rows: int) -> float:
+    began = time.monotonic()
+    async with warehouse.patient() as client:
+        for first in range(0, rows, CHUNK):
+            size = min(CHUNK, rows - first)
+            await client.command(_FILL, {"tenants": TENANTS, "agents": AGENTS, "days": SPREAD_DAYS, "first": first, "rows": size})
+            if not (first + size) % (4 * CHUNK):
+                say(f"views: {first + size:,} events after {time.monotonic() - began:.0f} s")
+    return time.monotonic() - began
+
+
+async def _asked(ask: Ask, days: int) -> list[float]:
+    chance = random.Random(days)  # noqa: S311 - the same tenants each time
+    today = datetime.now(UTC).date()
+    took = []
+    for _ in range(ASKED):
+        tenant = f"tenant-{chance.randrange(TENANTS)}"
+        began = time.perf_counter()
+        await ask(tenant, days, today)
+        took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
+async def main(rows: int) -> int:
+    """Measure on a ClickHouse of its own; return 1 where a target was missed."""
+    with Field(parts=("clickhouse",)) as field:
+        warehouse = Warehouse(field.settings)
+        try:
+            schema = ClickHouseSchema(field.settings, warehouse)
+            await schema.create_database()
+            await schema.apply()
+            report = await measure(warehouse, field.pids["clickhouse"], rows)
+        finally:
+            await warehouse.close()
+    report.conclude()
+    return 0 if all(target.met for target in report.targets) and not report.figures["differences"] else 1
+
+
+if __name__ == "__main__":
+    end_on_sigterm()
+    sys.exit(asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)))
