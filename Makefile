@@ -19,7 +19,7 @@ KILLS ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-views bench-runtime chaos-calls schemas lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-views bench-runtime chaos-calls schemas lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,9 @@ bench-calls: setup ## Measure the calls pipeline (PARTS="runtime memory download
 
 bench-views: setup ## Measure how soon a summary is there, over ten million events (ROWS=10000000)
 	@$(BIN)/python -m benchmarks.views $(ROWS)
+
+evaluate: setup ## Compare sentiment with people's ratings of texts that training never saw (needs ../shared/data)
+	@$(BIN)/python -m benchmarks.sentiment
 
 bench-runtime: setup ## Measure the runtime alone, on the running stack: records a second through an agent that counts
 	@$(BIN)/python -m benchmarks.runtime
