@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.field import Field
+from benchmarks.gateway import gateway
 from benchmarks.processes import MACHINE, CpuLog
 from benchmarks.report import Report, Target, say, table
 from benchmarks.stub import stub
@@ -59,9 +60,10 @@ class Run:
 
 
 def measure() -> Report:
-    """Download from a recorder that takes 0.2 s and 1 s to answer, into moto and into a store that forgets."""
-    with Field() as field, stub("s3") as (forgetful, pid):
-        stores = (Store("moto", {}, {}), Store("stub", {"S3_ENDPOINT_URL": forgetful}, {"s3": pid}))
+    """Download from a recorder that takes 0.2 s and 1 s to answer, into versitygw (moto where that is not) and into a store that forgets."""
+    with Field() as field, stub("s3") as (forgetful, pid), gateway(field.folder, field.settings.bucket) as real:
+        first = Store("versitygw", real.settings, {"s3": real.pid}) if real else Store("moto", {}, {})
+        stores = (first, Store("stub", {"S3_ENDPOINT_URL": forgetful}, {"s3": pid}))
         say(f"downloads: {WARM_UP} to warm up")
         _run(field, 0.2, WARM_UP, stores[0])
         runs = [_run(field, latency, count, store) for latency, count in RUNS.items() for store in stores]
