@@ -21,7 +21,7 @@ _DEFAULT = PARTS[:3]
 
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
-@click.option("--events", default=200_000, show_default=True, type=click.IntRange(min=1000), help="Measured in each run of rivals and engine.")
+@click.option("--events", default=200_000, show_default=True, type=click.IntRange(min=50_000), help="Measured in each run of rivals and engine.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="Of rivals and engine; medians are shown.")
 @click.option("--backlog", "waiting", default=5_000_000, show_default=True, type=click.IntRange(min=200_000), help="Events of the backlog.")
 def main(parts: tuple[str, ...], events: int, rounds: int, waiting: int) -> None:
