@@ -9,7 +9,7 @@ from typing import Any
 from faust.types import TP
 
 from voc_stream.runtime.lease import Lease
-from voc_stream.runtime.ledger import PartitionLedger, RecordBatch
+from voc_stream.runtime.ledger import Load, PartitionLedger, RecordBatch
 
 Quiesce = Callable[[float], Awaitable[None]]
 
@@ -20,13 +20,25 @@ class Intake:
     Args:
         max_records: unresolved records a partition may have before fetching from it pauses.
         max_bytes: the same in bytes.
+        max_all_records: unresolved records of all partitions together, above which each gets a small share only.
+        max_all_bytes: the same in bytes.
         grace: seconds that running work gets to finish at a stop or a rebalance before it is abandoned, un-acked.
         lease: tells whether the assignment still is ours.
     """
 
-    def __init__(self, *, max_records: int = 8000, max_bytes: int = 8 << 20, grace: float = 10.0, lease: Lease | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_records: int = 8000,
+        max_bytes: int = 8 << 20,
+        max_all_records: int = 48_000,
+        max_all_bytes: int = 32 << 20,
+        grace: float = 10.0,
+        lease: Lease | None = None,
+    ) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
+        self._load = Load(max_records=max_all_records, max_bytes=max_all_bytes)
         self._grace = grace
         self.lease = lease or Lease()
         self._ledgers: dict[TP, PartitionLedger] = {}
@@ -40,7 +52,7 @@ class Intake:
         """Account for freshly fetched records of a partition; `position` is where its reading stood before them."""
         ledger = self._ledgers.get(tp)
         if ledger is None:
-            ledger = self._ledgers[tp] = PartitionLedger(position, max_records=self._max_records, max_bytes=self._max_bytes)
+            ledger = self._ledgers[tp] = PartitionLedger(position, max_records=self._max_records, max_bytes=self._max_bytes, load=self._load)
         batch = RecordBatch(tp.topic, tp.partition, records, ledger=ledger, position=position, generation=generation, on_done=on_done)
         ledger.add(batch)
         return batch

@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+# In a crowd a partition holds this part of what it may hold alone.
+_CROWD = 8
+
 
 class RecordBatch:
     """The records of one fetch of one partition: the value of one Faust event.
@@ -107,20 +110,47 @@ class RecordBatch:
             self._on_done()
 
 
+class Load:
+    """What all partitions of a worker hold unresolved, together: their number must not decide how much memory a backlog takes.
+
+    Args:
+        max_records: above this many records there is a crowd: partitions with more than a small share fetch no more.
+        max_bytes: the same in bytes.
+    """
+
+    def __init__(self, *, max_records: int, max_bytes: int) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._records = 0
+        self._bytes = 0
+
+    def change(self, records: int, octets: int) -> None:
+        """Count what came, or went."""
+        self._records += records
+        self._bytes += octets
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the partitions hold too much together."""
+        return self._records >= self._max_records or self._bytes >= self._max_bytes
+
+
 class PartitionLedger:
     """The fetched, not yet committed batches of one partition in one generation.
 
     Args:
         position: the offset that is committed, or where reading began.
-        max_records: above this many unresolved records the partition is full.
-        max_bytes: above this many unresolved bytes the partition is full.
+        max_records: above this many unresolved records the partition is full; in a crowd, above an eighth of them.
+        max_bytes: the same in bytes.
+        load: shared by all partitions of the worker.
     """
 
-    def __init__(self, position: int, *, max_records: int, max_bytes: int) -> None:
+    def __init__(self, position: int, *, max_records: int, max_bytes: int, load: Load | None = None) -> None:
         self._base = position
         self._batches: deque[RecordBatch] = deque()
         self._max_records = max_records
         self._max_bytes = max_bytes
+        self._load = load or Load(max_records=max_records, max_bytes=max_bytes)
         self.closed = False
         self.letting_go = False
         self.unresolved_records = 0
@@ -132,24 +162,22 @@ class PartitionLedger:
         """Account for a batch that was just fetched; batches come in offset order."""
         self._batches.append(batch)
         self._end = batch.end
-        self.unresolved_records += len(batch)
-        self.unresolved_bytes += batch.bytes
+        self._change(len(batch), batch.bytes)
 
     def settled(self, batch: RecordBatch, count: int) -> None:
         """Count records of a batch as resolved (called by the batch)."""
-        self.unresolved_records -= count
-        if not batch.pending:
-            self.unresolved_bytes -= batch.bytes
+        self._change(-count, 0 if batch.pending else -batch.bytes)
 
     @property
     def full(self) -> bool:
         """Whether nothing more may be fetched for now."""
-        return self._end > self.wanted and (self.unresolved_records >= self._max_records or self.unresolved_bytes >= self._max_bytes)
+        return self._end > self.wanted and (self._fills(1) or (self._load.crowded and self._fills(_CROWD)))
 
     @property
     def roomy(self) -> bool:
         """Whether fetching may begin again: half of the bound is free, so that it does not flutter."""
-        return self._end <= self.wanted or (self.unresolved_records * 2 <= self._max_records and self.unresolved_bytes * 2 <= self._max_bytes)
+        parts = 2 * (_CROWD if self._load.crowded else 1)
+        return self._end <= self.wanted or (self.unresolved_records * parts <= self._max_records and self.unresolved_bytes * parts <= self._max_bytes)
 
     def position(self) -> int:
         """Return the offset that may be committed: everything below it is resolved."""
@@ -165,8 +193,15 @@ class PartitionLedger:
         """Forget everything: the partition was revoked or sought; what is unresolved will be delivered again."""
         self.closed = True
         self._batches.clear()
-        self.unresolved_records = 0
-        self.unresolved_bytes = 0
+        self._change(-self.unresolved_records, -self.unresolved_bytes)
+
+    def _fills(self, parts: int) -> bool:
+        return self.unresolved_records * parts >= self._max_records or self.unresolved_bytes * parts >= self._max_bytes
+
+    def _change(self, records: int, octets: int) -> None:
+        self.unresolved_records += records
+        self.unresolved_bytes += octets
+        self._load.change(records, octets)
 
     def _has_progress(self) -> bool:
         head = self._batches[0]

@@ -34,6 +34,34 @@ def test_partitions_are_accounted_for_apart() -> None:
     assert [books.full for tp in (ZERO, ONE) if (books := intake.ledger(tp))] == [True, False]
 
 
+def test_in_a_crowd_a_partition_holds_a_small_share_and_alone_all_that_it_may() -> None:
+    intake = Intake(max_records=16, max_all_records=20)
+    crowd = [intake.take(TP(TOPIC, number), [record(offset) for offset in range(4)], 0, lambda: None) for number in range(4)]
+    books = [intake.ledger(TP(TOPIC, number)) for number in range(4)]
+    assert not any(each.full for each in books if each), "16 of 20 are held"
+    more = intake.take(ZERO, [record(offset) for offset in range(4, 8)], 4, lambda: None)
+
+    assert all(each.full and not each.roomy for each in books if each), "each holds more than an eighth of 16"
+    more.resolve_all()
+    assert not any(each.full for each in books if each)
+    for batch in crowd:
+        batch.resolve_all()
+    intake.take(ZERO, [record(offset) for offset in range(8, 23)], 8, lambda: None)
+    assert books[0] is not None
+    assert not books[0].full, "alone, 15 are not too many"
+
+
+def test_what_is_closed_leaves_the_crowd() -> None:
+    intake = Intake(max_records=16, max_all_records=8)
+    intake.take(ONE, [record(offset, partition=1) for offset in range(8)], 0, lambda: None)
+    intake.close([ONE])
+    intake.take(ZERO, [record(offset) for offset in range(4)], 0, lambda: None)
+    books = intake.ledger(ZERO)
+
+    assert books is not None
+    assert not books.full
+
+
 def test_closing_forgets_the_named_partitions_or_all() -> None:
     intake = Intake()
     batches = [intake.take(tp, [record(0)], 0, lambda: None) for tp in (ZERO, ONE)]
