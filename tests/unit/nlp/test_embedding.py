@@ -78,7 +78,10 @@ async def test_the_embedded_model_tells_feelings_off_the_event_loop(folder: Path
     assert embedder is not None
     model = EmbeddedSentiment(folder, SentimentScorer.load())
     await model.open()
-    parts = model.parts("I am delighted with the help I got. ... I have been waiting for three weeks and nobody cares!")
+    short = "I am delighted with the help. You were wonderful."
+    assert model.parts(short) == [short]
+    assert model.parts("...") == []
+    parts = model.parts(f"I am delighted with the help I got. ... {'It is rude and useless, ' * 8} and I hate it!")
     assert len(parts) == 2
     glad, sad = await model.score(parts)
     await model.close()
