@@ -2,18 +2,26 @@ from __future__ import annotations
 
 import csv
 import statistics
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voc_stream.nlp.sentiment import SentimentScorer, sentences
 
 RATED = Path("../shared/data/text/sentiment_hutto_part.csv")
 
 
-@pytest.fixture(scope="module")
-def scorer() -> SentimentScorer:
+@cache
+def loaded() -> SentimentScorer:
     return SentimentScorer.load()
+
+
+@pytest.fixture
+def scorer() -> SentimentScorer:
+    return loaded()
 
 
 @pytest.mark.parametrize("text", ["", "...", "The parcel was on the table."])
@@ -74,3 +82,13 @@ def test_texts_together_score_as_each_alone(scorer: SentimentScorer) -> None:
 def test_nothing_of_one_sentence_or_text_reaches_into_the_next(scorer: SentimentScorer) -> None:
     assert scorer.texts(["it is not", "good"])[1] == scorer.text("good")
     assert scorer.text("It is not. Good.") == pytest.approx(scorer.sentence("Good.") / 1.25)
+
+
+PIECES = st.sampled_from(["good", "BAD!", "not", "very", "but", "awful.", "GREAT?!", "the", ":)", "\n", "...", "don't", "well-done;", "3", "hate,"])
+TEXTS = st.lists(st.lists(PIECES, max_size=12).map(" ".join), max_size=8)
+
+
+@given(TEXTS)
+def test_a_text_scores_the_same_in_any_company(texts: list[str]) -> None:
+    scorer = loaded()
+    assert scorer.texts(texts).tolist() == pytest.approx([scorer.text(text) for text in texts])
