@@ -207,7 +207,10 @@ class Performer:
             await self.keep(entries, writing)
 
     async def _insert(self, step: Insert) -> Answer:
-        await self._patience.open("clickhouse")
+        if not self._tools.gates["clickhouse"].is_open:
+            # Lease and age must be looked at again afterwards.
+            await self._patience.open("clickhouse")
+            return Answer.UNKNOWN
         rows = self._of().rows
         if len(step.indexes) != len(rows):
             rows = [rows[index] for index in step.indexes]

@@ -116,8 +116,11 @@ def claim(place: Place, history: History, position: int, generation: int) -> Gen
         AbandonedError: the partition was lost meanwhile.
     """
     taking = take_over(place, history, position, generation)
-    refuse_shorter_topic(place, history, (yield AskEnd()))
-    refuse_lost_ledger(place, taking, (yield AskNewest()))
+    end, stored = (yield AskEnd()), (yield AskNewest())
+    # To a former owner that wakes up here, what the new one stored would look like the work of a lost ledger.
+    yield from _be_owner()
+    refuse_shorter_topic(place, history, end)
+    refuse_lost_ledger(place, taking, stored)
     yield WriteRow(taking.claim)
     yield from _be_owner()
     yield KeepRow(taking.claim)
@@ -177,11 +180,11 @@ class _Storing:
     again: bool
 
     def whole(self, token: str, indexes: Sequence[int]) -> Generator[Step, Any, Answer]:
-        """Insert until it is known what became of it; the lease is asked for before every attempt."""
+        """Insert until it is known what became of it; lease and age are looked at just before every attempt, for either may wait long."""
         while True:
+            yield from _be_owner()
             if self.again and self.now_ms() - self.window.processed_ms > self.token_ms:
                 return (yield from self._heal(token, indexes))
-            yield from _be_owner()
             answer: Answer = yield Insert(token, indexes)
             self.again = True
             if answer is not Answer.UNKNOWN:
@@ -208,7 +211,9 @@ class _Storing:
             yield from _be_owner()
             if not absent:
                 break
-            answer = yield Insert(f"{token}+{window.records[absent[0]].offset}.{len(absent)}", absent)
+            # Where nothing is stored the token stays the same: a former owner that wakes up between its lease and its insert adds nothing.
+            whole = len(absent) == len(indexes)
+            answer = yield Insert(token if whole else f"{token}+{window.records[absent[0]].offset}.{len(absent)}", absent)
         if answer is not Answer.REJECTED:
             yield RebuildViews()
         return answer
