@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import socket
 import warnings
@@ -19,6 +20,9 @@ logger = get_logger(__name__)
 
 MOST_WORKERS = 64
 PORTS_TO_TRY = 100
+# A window makes tens of thousands of objects that hold no cycles. At Python's default of 700 the collector walks through them again and again
+# (a third of the time of decoding 20,000 events).
+COLLECT_AFTER = 50_000
 
 
 class Worker(faust.Worker):
@@ -43,6 +47,8 @@ class Worker(faust.Worker):
     async def on_first_start(self) -> None:
         """Start as Faust does; what there is to say waits until the logs are configured."""
         await super().on_first_start()
+        gc.freeze()  # what was imported stays for good
+        gc.set_threshold(COLLECT_AFTER, 20, 20)
         taken, used = self._ports
         if used != taken:
             logger.warning("HTTP_PORT is taken: the next free one is used", taken=taken, used=used)

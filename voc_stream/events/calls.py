@@ -116,7 +116,7 @@ class ScoringResult(CallRecord, frozen=True, kw_only=True):
     switch_call_id: str = ""
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A stretch of speech by one speaker; `start` and `end` are seconds from the start of the recording."""
 
     speaker: str

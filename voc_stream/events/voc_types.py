@@ -29,7 +29,8 @@ Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=99_999_999_000)]
 Structure: TypeAlias = dict[str, Any] | list[Any] | str
 
 
-class BaseEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event_type"):
+# gc=False: decoded JSON has no cycles, and the collector need not look at every event of a window.
+class BaseEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="event_type"):
     """What every event carries. `tenant_id` is what its producer declares; `event_ts` and `ingest_uuid` are set by this application only."""
 
     event_id: uuid.UUID
@@ -44,7 +45,7 @@ class BaseEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event_type
     ingest_uuid: uuid.UUID | None = None
 
 
-class CallEvent(BaseEvent, frozen=True, kw_only=True, tag="call"):
+class CallEvent(BaseEvent, frozen=True, kw_only=True, gc=False, tag="call"):
     """A conversation. Our own have `event_id` uuid5 of tenant and call_id: a re-score does not count the call twice.
 
     `duration` is in seconds; `transcript` is the whole text, `turns` who said what of it.
@@ -62,7 +63,7 @@ class CallEvent(BaseEvent, frozen=True, kw_only=True, tag="call"):
     turns: tuple[Turn, ...] | None = None
 
 
-class AgentAction(BaseEvent, frozen=True, kw_only=True, tag="agent_action"):
+class AgentAction(BaseEvent, frozen=True, kw_only=True, gc=False, tag="agent_action"):
     """Something an agent did. `latency` is in seconds, `latency_ms` the same in milliseconds; producers send either."""
 
     agent_id: Id
@@ -73,7 +74,7 @@ class AgentAction(BaseEvent, frozen=True, kw_only=True, tag="agent_action"):
     latency_ms: Milliseconds | None = None
 
 
-class ToolInvocation(BaseEvent, frozen=True, kw_only=True, tag="tool_invocation"):
+class ToolInvocation(BaseEvent, frozen=True, kw_only=True, gc=False, tag="tool_invocation"):
     """A tool that an agent, human or not, called. `duration` is in seconds, `duration_ms` the same in milliseconds; producers send either."""
 
     tool: Name
@@ -86,7 +87,7 @@ class ToolInvocation(BaseEvent, frozen=True, kw_only=True, tag="tool_invocation"
     error: Structure | None = None
 
 
-class QosMetric(BaseEvent, frozen=True, kw_only=True, tag="qos_metric"):
+class QosMetric(BaseEvent, frozen=True, kw_only=True, gc=False, tag="qos_metric"):
     """A measurement of quality of service, such as jitter in ms."""
 
     metric: Name
