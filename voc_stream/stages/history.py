@@ -59,6 +59,7 @@ def read_rows(rows: Iterable[Row]) -> History:
                 ranges.append(row)
             case Seen():
                 seen.append(row)
+    seen.sort(key=lambda row: row.last)
     newest = max(claims, key=lambda claim: claim.id, default=None)
     if newest is None:
         return History(None, (), (), tuple(seen))

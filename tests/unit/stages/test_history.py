@@ -98,13 +98,11 @@ def test_offsets_before_adopted_ranges_that_nobody_stored_are_no_reason_to_refus
     assert taken([began(), window(100, 199)], 0, range(100, 200)).start == 0
 
 
-@pytest.mark.xfail(strict=True, reason="rows come in the order of their keys, where 1:seen:1280 is before 1:seen:256")
 def test_packed_rows_are_told_in_the_order_of_their_offsets() -> None:
     rows = [packed(first, first + 255) for first in range(0, 2560, 256)]
     assert [row.first for row in read_rows(as_read(began(2560), *rows)).seen] == list(range(0, 2560, 256))
 
 
-@pytest.mark.xfail(strict=True, reason="the ids are recalled in the order of the rows' keys, and forgetting one forgets all before it")
 def test_when_room_is_needed_only_the_oldest_recalled_ids_are_forgotten() -> None:
     """Ten rows of 256 ids; room for 2,300: two rows must go, and the copies of all others are still duplicates."""
     rows = [packed(first, first + 255) for first in range(0, 2560, 256)]

@@ -47,7 +47,6 @@ def test_many_small_windows_become_few_rows_with_all_their_ids() -> None:
 
 
 @pytest.mark.parametrize("count", [128, 200, 256, 512])
-@pytest.mark.xfail(strict=True, reason="all rows before the committed offset are packed: none stays, though the comment says that half do")
 def test_the_newest_windows_stay_as_they_are_though_they_count_as_committed(count: int) -> None:
     """Faust counts an offset as committed when the group's coordinator refused the commit, too: the next owner may begin before it."""
     left = swept([began(), *windows(count)])
