@@ -47,9 +47,12 @@ clean-stack: setup ## Remove the stack's folder, data and all
 worker: setup ## Start a worker on the running stack
 	@$(BIN)/faust -A voc_stream worker -l info
 
-test: setup ## Run every test: those that need no servers, then those on the real stack
-	@$(BIN)/pytest -q
-	@$(BIN)/pytest -q --integration -m integration
+# Side by side: those on the stack mostly wait, for servers that start and time-outs that pass.
+test: setup ## Run every test: those that need no servers beside those on the real stack
+	@log=$$(mktemp); $(BIN)/pytest -q -p no:cacheprovider >"$$log" 2>&1 & unit=$$!; \
+	trap 'kill $$unit 2>/dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM; \
+	$(BIN)/pytest -q --integration -m integration; stack=$$?; \
+	wait $$unit; code=$$?; echo "those that need no servers:"; cat "$$log"; exit $$((code | stack))
 
 test-unit: setup ## Run the tests that need no servers
 	@$(BIN)/pytest -q
