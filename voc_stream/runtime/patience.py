@@ -80,12 +80,22 @@ class Patience:
         gate.close(error)
         await self.wait(gate.passed())
 
-    async def through_outages(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do something until it succeeds."""
+    async def through_outages(self, act: Callable[[], Awaitable[T]], *, rejections: bool = True) -> T:
+        """Do something until it succeeds.
+
+        Args:
+            act: what to do.
+            rejections: whether a rejection is waited for, too: there is no going on without it.
+
+        Raises:
+            RejectedError: it can never succeed, and `rejections` is off.
+        """
         while True:
             try:
                 done = await act()
             except (*PASSING, RejectedError) as error:
+                if isinstance(error, RejectedError) and not rejections:
+                    raise
                 await self.outlast(error)
             else:
                 self._failed.clear()

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from faust.types import TP
 
 from voc_stream.errors import RejectedError
 from voc_stream.events.voc import VocEvent
+from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.dead_letter import dead_letter_record, publish_letters
 from voc_stream.runtime.gate import Gate
@@ -37,10 +39,11 @@ from voc_stream.stages.delivery import (
     Step,
     WriteRow,
 )
-from voc_stream.stages.outcome import Facts
+from voc_stream.stages.outcome import DeadLetter, Facts
 from voc_stream.stages.ranges import Place, encode_row
-from voc_stream.stages.windows import Window
+from voc_stream.stages.windows import Record, Window
 
+logger = get_logger(__name__)
 T = TypeVar("T")
 STAGE = "voc"
 
@@ -226,30 +229,49 @@ class Performer:
 
     async def _send_letters(self, formed: Formed) -> None:
         now, place, window = self._tools.now(), self._place, formed.window
-        letters = [
-            dead_letter_record(record, Facts(now, place.topic, place.partition, record.offset), STAGE, letter) for record, letter in window.letters
-        ]
+        letters = window.letters + await self._move(window)
+        if letters:
+            records = [
+                dead_letter_record(record, Facts(now, place.topic, place.partition, record.offset), STAGE, letter) for record, letter in letters
+            ]
+            await self._through(lambda: publish_letters(self._tools.publisher, records))
+        for _, letter in letters:
+            metrics.DEAD_LETTERS.labels(STAGE, letter.error_type).inc()
+
+    async def _move(self, window: Window) -> list[tuple[Record, DeadLetter]]:
+        """Send to the overflow topic what moves; return what it finds too large."""
+        refused: list[tuple[Record, DeadLetter]] = []
         moved = [
             Outgoing(self._tools.overflow_topic, str(event.event_id).encode(), record.value, tuple(record.headers)) for event, record in window.moved
         ]
-        if letters:
-            await self._through(lambda: publish_letters(self._tools.publisher, letters))
-        if moved:
-            await self._through(lambda: self._tools.publisher.publish(moved))
-        for _, letter in window.letters:
-            metrics.DEAD_LETTERS.labels(STAGE, letter.error_type).inc()
+        if moved and not await self._accepted(moved):
+            for outgoing, (_, record) in zip(moved, window.moved, strict=True):
+                if not await self._accepted([outgoing]):
+                    refused.append((record, DeadLetter("rejected", "the overflow topic does not accept the record")))
+        return refused
+
+    async def _accepted(self, records: Sequence[Outgoing]) -> bool:
+        try:
+            await self._through(lambda: self._tools.publisher.publish(records), rejections=False)
+        except RejectedError:
+            return False
+        return True
 
     async def _run_hooks(self, formed: Formed) -> None:
+        """Tell the hooks. One whose server will never accept these events has had its chance: the events are stored."""
         events, annotations = formed.window.events, formed.annotations
         for hook in self._tools.hooks:
-            await self._through(lambda hook=hook: hook(events, annotations))  # type: ignore[misc]
+            try:
+                await self._through(partial(hook, events, annotations), rejections=False)
+            except RejectedError as error:
+                logger.error("stored events could not be told of", place=str(self._place), dependency=error.dependency, reason=error.reason)
 
     def _resolve(self, formed: Formed) -> None:
         for part in formed.parts:
             part.resolve()
 
-    async def _through(self, act: Callable[[], Awaitable[T]]) -> T:
-        return await self._patience.through_outages(act)
+    async def _through(self, act: Callable[[], Awaitable[T]], *, rejections: bool = True) -> T:
+        return await self._patience.through_outages(act, rejections=rejections)
 
     def _of(self) -> Formed:
         if self._formed is None:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
 from tests.calls import NOW
 from voc_stream.errors import OutageError, OutsideError, RejectedError
 from voc_stream.runtime.gate import Gate
@@ -124,7 +122,6 @@ async def test_an_outage_is_waited_for() -> None:
     assert len(publisher.sent) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a rejection is waited for like an outage: the partition stands still, and the gate of Kafka flutters for all")
 async def test_an_event_that_the_overflow_topic_finds_too_large_becomes_a_dead_letter() -> None:
     """A record of just below 1 MiB, or with long headers, that its producer compressed better than we do."""
     publisher = Publisher(lambda record: RejectedError("kafka", "a record is larger than Kafka takes") if record.topic == OVERFLOW else None)
@@ -134,9 +131,6 @@ async def test_an_event_that_the_overflow_topic_finds_too_large_becomes_a_dead_l
     assert [record.topic for record in publisher.sent] == ["voc.calls.dlq"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a rejection is waited for like an outage: the partition stands still, and the gate of PostgreSQL flutters for all"
-)
 async def test_a_hook_whose_server_will_never_accept_the_events_does_not_stop_the_partition() -> None:
     async def refused(*_: object) -> None:
         raise RejectedError("postgres", "a value does not fit its column's type")
@@ -150,7 +144,6 @@ async def test_a_window_is_inserted_while_the_partition_is_surely_ours() -> None
     assert scene.warehouse.inserts == 1
 
 
-@pytest.mark.xfail(strict=True, reason="the lease is asked for before the wait for ClickHouse's gate, which may outlast it, and not after")
 async def test_a_partition_whose_lease_ran_out_while_clickhouse_was_waited_for_is_not_inserted() -> None:
     """A worker that is stopped there and wakes up inserts what the next owner stored long ago, perhaps under another token."""
     scene, well_again = Scene(Publisher()), asyncio.Event()

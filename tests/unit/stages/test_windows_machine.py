@@ -18,7 +18,7 @@ from voc_stream.stages.delivery import Insert
 
 WORKERS = st.integers(0, 1)
 SIZES = st.integers(1, 4)
-SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "stateful_step_count": 60}
+SETTINGS: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck), "stateful_step_count": 25}
 
 
 class Windows(RuleBasedStateMachine):
@@ -79,7 +79,7 @@ class Windows(RuleBasedStateMachine):
         self.workers[number] = Worker(self.world, self.tables[number])
 
     @rule(sleeper=WORKERS, size=SIZES, before=st.integers(0, 8), other=SIZES, meanwhile=st.integers(4, 30), late=st.integers(1, 4))
-    def overtaken(self, sleeper: int, size: int, before: int, other: int, meanwhile: int, late: int) -> None:
+    def overtaken(self, *, sleeper: int, size: int, before: int, other: int, meanwhile: int, late: int) -> None:
         """A worker is stopped somewhere within a window; another takes over and works; then the first goes on where it was."""
         self.worked(sleeper, size, before)
         self.handed_over(1 - sleeper, clean=False)
@@ -125,4 +125,4 @@ def test_each_event_is_stored_once_whatever_happens() -> None:
 def test_without_any_single_rule_an_event_is_lost_or_stored_twice(name: str) -> None:
     lacking: Any = type("Lacking", (Windows,), {"in_force": Rules(**{name: False})})
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(lacking, settings=settings(max_examples=200, derandomize=True, database=None, phases=[Phase.generate], **SETTINGS))
+        run_state_machine_as_test(lacking, settings=settings(max_examples=1500, derandomize=True, database=None, phases=[Phase.generate], **SETTINGS))

@@ -256,7 +256,7 @@ class Worker:
         rules = self.world.rules
         rows = [decode_row(value) for value in self.table.rows.values()] if rules.ledger else []
         history = read_rows(rows) if rules.claims_void_late_rows else _all_of(rows)
-        return history if rules.exact_replay else History(history.newest, (), tuple((*history.older, *history.current)), ())
+        return history if rules.exact_replay else History(history.newest, (), (*history.older, *history.current), ())
 
     def _perform(self, step: Step, *, performed: bool, cut: bool) -> Any:  # noqa: C901, PLR0911 - one line a step
         world = self.world
@@ -277,7 +277,6 @@ class Worker:
                 records = [self.window.records[index] for index in indexes]
                 if performed:
                     world.clickhouse.insert(token, [(record.offset, int(record.value or b"")) for record in records], cut=cut)
-                return None
             case AskStored(first=first, last=last):
                 return {offset for offset, _ in world.clickhouse.table if first <= offset <= last}
             case RebuildViews():
@@ -289,6 +288,7 @@ class Worker:
                 pass
             case Resolve(last=last):
                 self.resolved = last + 1
+        return None
 
     def _write(self, row: Claim | Range, *, performed: bool) -> None:
         # A row that does not arrive is sent again until it does; without the rule nobody waits for that.
