@@ -118,7 +118,6 @@ def test_of_an_old_adopted_window_only_what_is_absent_is_inserted() -> None:
     assert list(insert.indexes) == [7, 8, 9]
 
 
-@pytest.mark.xfail(strict=True, reason="after TOKEN_SECONDS without an answer the window is healed: asked for, and inserted under another token")
 def test_an_insert_without_an_answer_is_repeated_with_the_same_token_however_long_the_server_hangs() -> None:
     """A server that was stopped for eleven minutes has our requests in its buffers. When it goes on it answers what is asked beside inserting them.
 
