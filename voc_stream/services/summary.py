@@ -5,7 +5,6 @@ Days are UTC's; the last one is today. A mean is made here, of a sum and a count
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
@@ -22,12 +21,26 @@ _TYPES = ("call", "agent_action", "tool_invocation", "qos_metric")
 
 _SUMS = """sum(events) AS events, sum(scored) AS scored, sum(sentiment_sum) AS sentiment_sum,
     sum(positive) AS positive, sum(negative) AS negative, sum(complaints) AS complaints"""
-_WHERE = "FROM voc_sums WHERE tenant_id = {tenant:String} AND by = {by:String} AND at >= {first:Date}"
-# `of` is what the lines are about.
-_BY_TYPE = f"SELECT event_type AS of, {_SUMS} {_WHERE} GROUP BY of"
-_BY_DAY = f"SELECT toDate(at) AS of, event_type, {_SUMS} {_WHERE} GROUP BY of, event_type ORDER BY of"
-_BY_HOUR = f"SELECT toHour(at) AS of, {_SUMS} {_WHERE} GROUP BY of HAVING events > 0 ORDER BY of"
-_BY_KEY = f"SELECT key AS of, {_SUMS} {_WHERE} AND key != '' GROUP BY of HAVING events > 0 ORDER BY events DESC, of LIMIT {MOST_KEYS}"
+_BY_TYPE = f"""
+SELECT event_type, {_SUMS} FROM voc_sums WHERE tenant_id = {{tenant:String}} AND by = 'day' AND at >= {{first:Date}}
+GROUP BY event_type HAVING events > 0
+"""  # noqa: S608 - names of our own
+# One question, because to ask costs more than to sum. `moment` is the day since 1970, or the hour of the day; agents and topics have none.
+_REPORT = f"""
+SELECT
+    by,
+    multiIf(by = 'day', toUInt32(toDate(at)), by = 'hour', toUInt32(toHour(at)), 0) AS moment,
+    key,
+    if(by = 'day', event_type, '') AS event_type,
+    {_SUMS}
+FROM voc_sums
+WHERE tenant_id = {{tenant:String}} AND (by IN ('hour', 'agent', 'topic') AND at >= {{first:Date}} OR by = 'day' AND at >= {{before:Date}})
+GROUP BY by, moment, key, event_type
+HAVING events > 0
+ORDER BY by, moment, events DESC, key
+LIMIT {MOST_KEYS} BY by, moment
+"""  # noqa: S608
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +110,8 @@ class Summary:
             days: how many, today included.
             today: in UTC.
         """
-        found = await self._ask(_BY_TYPE, tenant_id, "day", _first(today, days))
-        types = {row["of"]: Sums.of(row) for row in found if row["events"]}
+        found = await self._query(_BY_TYPE, {"tenant": tenant_id, "first": _first(today, days)})
+        types = {row["event_type"]: Sums.of(row) for row in found}
         return [(name, types[name].events, types[name].mean) for name in sorted(types, key=_place)]
 
     async def report(self, tenant_id: str, days: int, today: date) -> dict[str, Any]:
@@ -110,15 +123,11 @@ class Summary:
             today: in UTC.
         """
         first = _first(today, days)
-        by_day, *others = await asyncio.gather(
-            self._ask(_BY_DAY, tenant_id, "day", _first(today, 2 * days)),
-            self._ask(_BY_HOUR, tenant_id, "hour", first),
-            self._ask(_BY_KEY, tenant_id, "agent", first),
-            self._ask(_BY_KEY, tenant_id, "topic", first),
-        )
-        now = [row for row in by_day if row["of"] >= first]
-        before = [row for row in by_day if row["of"] < first]
-        hours, agents, topics = others
+        found = await self._query(_REPORT, {"tenant": tenant_id, "first": first, "before": _first(today, 2 * days)})
+        by = {name: [row for row in found if row["by"] == name] for name in ("day", "hour", "agent", "topic")}
+        of_days = [{**row, "day": _EPOCH + timedelta(days=row["moment"])} for row in by["day"]]
+        now = [row for row in of_days if row["day"] >= first]
+        before = [row for row in of_days if row["day"] < first]
         return {
             "tenant_id": tenant_id,
             "days": days,
@@ -126,15 +135,12 @@ class Summary:
             "to": today.isoformat(),
             "total": _total(now).shown(),
             "trend": _trend(_total(now), _total(before)),
-            "by_type": _merged("event_type", "event_type", now, _place),
-            "by_day": _merged("day", "of", now, str),
-            "by_hour": _lines("hour", hours),
-            "by_agent": _lines("agent_id", agents),
-            "by_topic": _lines("topic", topics),
+            "by_type": _merged("event_type", now, _place),
+            "by_day": _merged("day", now, str),
+            "by_hour": [{"hour": row["moment"], **Sums.of(row).shown()} for row in by["hour"]],
+            "by_agent": [{"agent_id": row["key"], **Sums.of(row).shown()} for row in by["agent"] if row["key"]],
+            "by_topic": [{"topic": row["key"], **Sums.of(row).shown()} for row in by["topic"] if row["key"]],
         }
-
-    async def _ask(self, statement: str, tenant_id: str, by: str, first: date) -> list[dict[str, Any]]:
-        return await self._query(statement, {"tenant": tenant_id, "by": by, "first": first})
 
 
 def _first(today: date, days: int) -> date:
@@ -164,10 +170,9 @@ def _change(now: int, before: int) -> float | None:
     return round(now / before - 1, 4) if before else None
 
 
-def _merged(name: str, column: str, rows: Sequence[Mapping[str, Any]], order: Callable[[Any], Any]) -> list[dict[str, Any]]:
-    merged = {of: _total([row for row in rows if row[column] == of]) for of in {row[column] for row in rows}}
-    return [{name: str(of), **merged[of].shown()} for of in sorted(merged, key=order) if merged[of].events]
-
-
-def _lines(name: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: row["of"], **Sums.of(row).shown()} for row in rows]
+def _merged(name: str, rows: Sequence[Mapping[str, Any]], order: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """Merge the rows that say the same of `name`."""
+    parts: dict[Any, list[Sums]] = {}
+    for row in rows:
+        parts.setdefault(row[name], []).append(Sums.of(row))
+    return [{name: str(value), **Sums.total(parts[value]).shown()} for value in sorted(parts, key=order)]

@@ -12,29 +12,19 @@ from voc_stream.services.summary import Summary, Sums
 TODAY = date(2026, 11, 22)
 
 
-def row(of: object, events: int, feeling: str = "0", scored: int = 0, **more: Any) -> dict[str, Any]:
-    return {
-        "of": of,
-        "events": events,
-        "scored": scored,
-        "sentiment_sum": Decimal(feeling),
-        "positive": 0,
-        "negative": scored,
-        "complaints": 0,
-        **more,
-    }
+def row(by: str, of: object, events: int, feeling: str = "0", scored: int = 0, *, event_type: str = "") -> dict[str, Any]:
+    """Return a line of the answer; `of` is a date, an hour, or a key."""
+    moment = (of - date(1970, 1, 1)).days if isinstance(of, date) else of if isinstance(of, int) else 0
+    sums = {"events": events, "scored": scored, "sentiment_sum": Decimal(feeling), "positive": 0, "negative": scored, "complaints": 0}
+    return {"by": by, "moment": moment, "key": of if isinstance(of, str) else "", "event_type": event_type, **sums}
 
 
-async def report(by: Mapping[str, list[dict[str, Any]]], days: int = 2) -> dict[str, Any]:
-    asked: dict[str, date] = {}
-
+async def report(*found: dict[str, Any]) -> dict[str, Any]:
     async def query(_statement: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        asked[parameters["by"]] = parameters["first"]
-        return by.get(parameters["by"], [])
+        assert parameters == {"tenant": "acme", "first": TODAY - timedelta(days=1), "before": TODAY - timedelta(days=3)}
+        return list(found)
 
-    found = await Summary(query).report("acme", days, TODAY)
-    assert asked["hour"] == asked["agent"] == asked["topic"] == TODAY - timedelta(days=days - 1)
-    return found
+    return await Summary(query).report("acme", 2, TODAY)
 
 
 def test_a_mean_over_parts_weighs_each_event_the_same() -> None:
@@ -43,13 +33,12 @@ def test_a_mean_over_parts_weighs_each_event_the_same() -> None:
 
 
 async def test_days_of_both_times_are_merged_by_type_and_by_day() -> None:
-    days = [
-        row(date(2026, 11, 19), 2, "1", 2, event_type="call"),
-        row(date(2026, 11, 21), 1, "-0.5", 1, event_type="call"),
-        row(date(2026, 11, 21), 1, event_type="qos_metric"),
-        row(date(2026, 11, 22), 1, "-1", 1, event_type="call"),
-    ]
-    found = await report({"day": days})
+    found = await report(
+        row("day", date(2026, 11, 19), 2, "1", 2, event_type="call"),
+        row("day", date(2026, 11, 21), 1, "-0.5", 1, event_type="call"),
+        row("day", date(2026, 11, 21), 1, event_type="qos_metric"),
+        row("day", date(2026, 11, 22), 1, "-1", 1, event_type="call"),
+    )
     assert (found["from"], found["to"], found["total"]["events"]) == ("2026-11-21", "2026-11-22", 3)
     assert [(line["day"], line["events"], line["sentiment"]) for line in found["by_day"]] == [("2026-11-21", 2, -0.5), ("2026-11-22", 1, -1.0)]
     assert [(line["event_type"], line["events"], line["sentiment"]) for line in found["by_type"]] == [("call", 2, -0.75), ("qos_metric", 1, None)]
@@ -57,17 +46,17 @@ async def test_days_of_both_times_are_merged_by_type_and_by_day() -> None:
 
 
 async def test_where_there_was_nothing_before_there_is_no_trend() -> None:
-    found = await report({"day": [row(TODAY, 1, "0.5", 1, event_type="call")]})
+    found = await report(row("day", TODAY, 1, "0.5", 1, event_type="call"))
     assert (found["trend"]["events"], found["trend"]["sentiment"], found["trend"]["complaints"]) == (None, None, None)
 
 
-async def test_hours_agents_and_topics_are_lines_of_their_own() -> None:
-    found = await report({"hour": [row(9, 3)], "agent": [row("agent1", 2, "0.5", 2)], "topic": [row("billing", 1)]})
-    assert [line["hour"] for line in found["by_hour"]] == [9]
-    assert found["by_agent"][0] | {"agent_id": "agent1", "events": 2, "sentiment": 0.25} == found["by_agent"][0]
-    assert found["by_topic"][0]["topic"] == "billing"
+async def test_hours_agents_and_topics_are_lines_of_their_own_and_those_without_a_name_are_left_out() -> None:
+    found = await report(row("hour", 9, 3), row("agent", "", 7), row("agent", "agent1", 2, "0.5", 2), row("topic", "", 7), row("topic", "billing", 1))
+    assert [(line["hour"], line["events"]) for line in found["by_hour"]] == [(9, 3)]
+    assert [(line["agent_id"], line["events"], line["sentiment"]) for line in found["by_agent"]] == [("agent1", 2, 0.25)]
+    assert [(line["topic"], line["events"]) for line in found["by_topic"]] == [("billing", 1)]
 
 
 async def test_a_tenant_without_events_has_an_empty_summary() -> None:
-    found = await report({})
+    found = await report()
     assert (found["total"]["events"], found["total"]["sentiment"], found["by_day"], found["by_agent"]) == (0, None, [], [])
