@@ -14,7 +14,6 @@ import click
 from voc_stream import bucket as bucket_rules
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
-from voc_stream import migrate as migrations
 from voc_stream import schemas as schema_writer
 from voc_stream import topic_admin
 from voc_stream.errors import OutsideError
@@ -62,6 +61,8 @@ def attach(app: Any, settings: Settings) -> None:
     @app.command()
     async def migrate(self: Any) -> None:  # noqa: ARG001
         """Apply the migrations of PostgreSQL and ClickHouse; on a second run verify."""
+        from voc_stream import migrate as migrations  # its driver is a tenth of what a worker would load at its start
+
         await _run(migrations.run, settings)
 
     @app.command()
