@@ -12,10 +12,13 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from voc_stream.stages.history import History, Taking, refuse_lost_ledger, refuse_shorter_topic, take_over
+from voc_stream.stages.history import History, Taking, refuse_lost_ledger, refuse_shorter_topic, refuse_stored_between, take_over
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.ranges import Claim, Place, Range
 from voc_stream.stages.windows import Window
+
+# Offsets whose whereabouts are asked for in one query.
+_ASKED_AT_ONCE = 100_000
 
 
 class AbandonedError(Exception):
@@ -117,10 +120,13 @@ def claim(place: Place, history: History, position: int, generation: int) -> Gen
     """
     taking = take_over(place, history, position, generation)
     end, stored = (yield AskEnd()), (yield AskNewest())
+    held = yield from _held_between(taking, stored)
     # To a former owner that wakes up here, what the new one stored would look like the work of a lost ledger.
     yield from _be_owner()
     refuse_shorter_topic(place, history, end)
     refuse_lost_ledger(place, taking, stored)
+    for first, offsets in held:
+        refuse_stored_between(place, taking, first, offsets, stored)
     yield WriteRow(taking.claim)
     yield from _be_owner()
     yield KeepRow(taking.claim)
@@ -155,6 +161,16 @@ def deliver(window: Window, row: Range, now_ms: Callable[[], int], token_ms: int
     yield SendLetters()
     yield RunHooks()
     yield Resolve(window.last)
+
+
+def _held_between(taking: Taking, stored: int | None) -> Generator[Step, Any, list[tuple[int, set[int]]]]:
+    """Ask for what is stored where no range is known; the first that is found is enough."""
+    for first, last in taking.gaps():
+        for start in range(first, min(last, -1 if stored is None else stored) + 1, _ASKED_AT_ONCE):
+            held: set[int] = yield AskStored(start, min(last, start + _ASKED_AT_ONCE - 1))
+            if held:
+                return [(start, held)]
+    return []
 
 
 def _be_owner() -> Generator[Step, Any, None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -83,6 +83,14 @@ class Taking:
         """Return the offset of the first record to work on."""
         return self.claim.position
 
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """Return the offsets, both inclusive, before and between the adopted ranges: windows there will be formed anew."""
+        position = self.start
+        for row in self.adopted:
+            if position < row.first:
+                yield position, row.first - 1
+            position = max(position, row.last + 1)
+
 
 def take_over(place: Place, history: History, position: int, generation: int) -> Taking:
     """Claim a partition from the group's offset on; inside an adopted range the claim begins at that range's first offset.
@@ -141,6 +149,32 @@ def refuse_lost_ledger(place: Place, taking: Taking, stored: int | None) -> None
     if stored is not None and stored > known:
         raise RefusalError(
             f"{place}: ClickHouse holds events up to offset {stored} but the group stands at {taking.start} and the ledger knows windows up to "
-            f"{known}: a new group, or a lost changelog; to go on, set the group's offset of this partition to {stored + 1}, "
-            f"or, to store the topic once more, set KAFKA_INCARNATION to another value than {place.incarnation!r}"
+            f"{known}: a new group, or a lost changelog; {_how_to_go_on(place, stored)}"
         )
+
+
+def refuse_stored_between(place: Place, taking: Taking, first: int, held: Collection[int], stored: int) -> None:
+    """Check that nothing is stored where no range is known any more: it would be formed anew under other tokens.
+
+    Args:
+        place: the partition.
+        taking: the claim about to be written.
+        first: of the offsets that were asked for.
+        held: those of them that ClickHouse holds.
+        stored: the newest offset of this partition and incarnation in ClickHouse.
+
+    Raises:
+        RefusalError: there is something.
+    """
+    if held:
+        raise RefusalError(
+            f"{place}: the group stands at {taking.start} and ClickHouse holds events from offset {min(held)} on, but the ledger knows no window "
+            f"at {first}: the group's offset was set back or expired; {_how_to_go_on(place, stored)}"
+        )
+
+
+def _how_to_go_on(place: Place, stored: int) -> str:
+    return (
+        f"to go on, set the group's offset of this partition to {stored + 1}, "
+        f"or, to store the topic once more, set KAFKA_INCARNATION to another value than {place.incarnation!r}"
+    )

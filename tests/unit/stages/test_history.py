@@ -86,7 +86,6 @@ def test_stored_offsets_beyond_all_that_is_known_are_refused() -> None:
         ([began(), window(0, 99), window(200, 299)], "a window whose row was lost"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="only the newest stored offset is compared: what lies before or between adopted ranges is stored again")
 def test_stored_offsets_of_which_no_range_is_known_any_more_are_refused(rows: list[Row], what: str) -> None:
     """The group's offset was set back, or expired: reading begins before the adopted ranges, where ClickHouse holds everything."""
     stored = range(max(row.last for row in rows if isinstance(row, Range)) + 1)
