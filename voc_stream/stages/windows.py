@@ -171,8 +171,10 @@ class Window:
         return accepted
 
     def _row(self, offsets: Offsets, ids: Digests, moved_tenants: frozenset[str]) -> Range:
-        moved = [record.offset - self.first for event, record in zip(self.events, self.records, strict=True) if event.tenant_id in moved_tenants]
-        self._set_aside(frozenset(moved))
+        moved: list[int] = []
+        if moved_tenants:
+            moved = [record.offset - self.first for event, record in zip(self.events, self.records, strict=True) if event.tenant_id in moved_tenants]
+            self._set_aside(frozenset(moved))
         return Range(
             self.claim,
             self.first,

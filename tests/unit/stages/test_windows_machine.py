@@ -118,7 +118,7 @@ class Windows(RuleBasedStateMachine):
 
 
 def test_each_event_is_stored_once_whatever_happens() -> None:
-    run_state_machine_as_test(Windows, settings=settings(max_examples=200, **SETTINGS))
+    run_state_machine_as_test(Windows, settings=settings(max_examples=400, **SETTINGS))
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(Rules)])
