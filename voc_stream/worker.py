@@ -46,12 +46,20 @@ class Worker(faust.Worker):
 
     async def on_first_start(self) -> None:
         """Start as Faust does; what there is to say waits until the logs are configured."""
+        collect_seldom()
         await super().on_first_start()
         gc.freeze()  # what was imported stays for good
         gc.set_threshold(COLLECT_AFTER, 20, 20)
         taken, used = self._ports
         if used != taken:
             logger.warning("HTTP_PORT is taken: the next free one is used", taken=taken, used=used)
+
+
+def collect_seldom() -> None:
+    """Let the garbage collector look seldom, and never at what was imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def claim_folder(state_dir: Path) -> tuple[int, Path]:

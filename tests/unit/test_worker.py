@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from voc_stream.settings import SettingsError
-from voc_stream.worker import MOST_WORKERS, claim_folder, free_port
+from voc_stream.worker import COLLECT_AFTER, MOST_WORKERS, claim_folder, collect_seldom, free_port
 
 HOST = "127.0.0.1"
 
@@ -75,3 +76,15 @@ def test_without_any_free_port_it_is_one_line_that_names_the_setting(taken: int,
     monkeypatch.setattr("voc_stream.worker.PORTS_TO_TRY", 1)
     with pytest.raises(SettingsError, match="HTTP_PORT"):
         free_port(HOST, taken)
+
+
+def test_the_garbage_collector_looks_seldom_and_not_at_what_was_there_before() -> None:
+    before = gc.get_threshold()
+    try:
+        collect_seldom()
+
+        assert gc.get_threshold() == COLLECT_AFTER
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
