@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 
 from voc_stream.nlp import embedding
 from voc_stream.nlp.embedding import EmbeddingError, SentenceEmbedder, quantised
+from voc_stream.nlp.evaluation import FEELINGS, Agreement, feeling
 from voc_stream.nlp.sentiment import SentimentScorer
+from voc_stream.nlp.sentiment_head import CUT, SentimentHead
 from voc_stream.services.slow_models import EMBED_PACKAGES, EmbeddedSentiment, second_opinion
 from voc_stream.settings import Settings, SettingsError
 
+SAMPLE = Path(__file__).parent.parent.parent / "data" / "rated_texts.csv"
 MISSING = [package for package in EMBED_PACKAGES if importlib.util.find_spec(package) is None]
 installed = pytest.mark.skipif(bool(MISSING), reason=f"the group embed is not installed: {', '.join(MISSING)}")
 
@@ -96,3 +100,14 @@ def test_without_the_group_embed_the_start_is_refused_in_one_line(monkeypatch: p
 
 def test_the_default_needs_no_second_opinion() -> None:
     assert second_opinion(Settings()) is None
+
+
+@installed
+def test_it_agrees_with_people_on_texts_that_training_never_saw(folder: Path, embedder: SentenceEmbedder) -> None:
+    assert quantised(folder).exists()
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        rows = [(row["text"], feeling(float(row["rating"]), -0.5, 0.5)) for row in csv.DictReader(file)][::2]
+    texts = [text for text, _ in rows]
+    scores = SentimentHead.load().scores(embedder.embed(texts), SentimentScorer.load().texts(texts))
+    said = [feeling(score, -CUT, CUT) for score in scores]
+    assert Agreement.of(FEELINGS, [truth for _, truth in rows], said).accuracy >= 0.64
