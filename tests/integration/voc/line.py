@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,10 +54,11 @@ class Line:
         """Where its events are written."""
         return f"voc.{self.name}"
 
-    async def make_topics(self) -> None:
-        """Create the topic, its twin, and what Faust needs."""
+    async def make_topics(self, group: str | None = None) -> None:
+        """Create the topic, its twin, and what Faust needs for a group."""
         lines: list[str] = []
-        code = await topic_admin.run(self.settings.model_copy(update={"kafka_group_id": self.name, "kafka_topics": (self.topic,)}), lines.append)
+        settings = self.settings.model_copy(update={"kafka_group_id": group or self.name, "kafka_topics": (self.topic,)})
+        code = await topic_admin.run(settings, lines.append)
         assert code == 0, lines
 
     async def remake_topic(self) -> None:
@@ -96,6 +97,16 @@ class Line:
         await asyncio.to_thread(worker.wait_ready)
         return worker
 
+    async def ended(self, worker: WorkerProcess) -> str:
+        """Wait until a worker ends by itself; returns the end of its log."""
+
+        async def over() -> bool:
+            return worker.poll() is not None
+
+        await self.until(lambda: "the worker ends", over)
+        assert worker.poll() != 0
+        return worker.last_lines(60)
+
     async def write(self, values: Sequence[bytes], *, partition: int = 0, topic: str | None = None) -> list[int]:
         """Write values in order; returns their offsets."""
         producer = AIOKafkaProducer(bootstrap_servers=list(self.settings.kafka_bootstrap), acks="all", max_request_size=4 << 20)
@@ -106,7 +117,7 @@ class Line:
         finally:
             await producer.stop()
 
-    async def rows(self) -> list[Mapping[str, Any]]:
+    async def rows(self) -> list[dict[str, Any]]:
         """Return what is stored, in Kafka's order."""
         warehouse = Warehouse(self.settings)
         try:
@@ -114,9 +125,9 @@ class Line:
         finally:
             await warehouse.close()
 
-    async def until_stored(self, count: int, *, patience: float = PATIENCE_SECONDS) -> list[Mapping[str, Any]]:
+    async def until_stored(self, count: int, *, patience: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """Wait until so many rows are stored; returns them all."""
-        rows: list[Mapping[str, Any]] = []
+        rows: list[dict[str, Any]] = []
 
         async def enough() -> bool:
             rows[:] = await self.rows()
