@@ -17,6 +17,7 @@ _MOST_BYTES = 1 << 30
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
 # Of the inserts that get no reply, so many never arrived; the others were carried out.
 _NEVER_ARRIVED = 0.25
+_SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class FlakyProxy:
 
     async def _session(self, app: web.Application) -> AsyncIterator[None]:
         async with aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as session:
-            app["session"] = session
+            app[_SESSION] = session
             yield
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -68,7 +69,7 @@ class FlakyProxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         url = f"http://127.0.0.1:{self.behind}{request.raw_path}"
         try:
-            async with request.app["session"].request(request.method, url, data=body, headers=headers) as answer:
+            async with request.app[_SESSION].request(request.method, url, data=body, headers=headers) as answer:
                 text = await answer.read()
         except (aiohttp.ClientError, TimeoutError):
             return self._drop(request, count=False)

@@ -88,8 +88,9 @@ class Trial:
         with flaky(self.settings.clickhouse_port, plan.lost, plan.seed) as proxy:
             workers = Workers(_WORKERS, self.stack.folder.absolute(), self.folder, self._environment(proxy), chance)
             try:
-                sending.start()
                 workers.start()
+                workers.wait_ready()
+                sending.start()
                 self._suffer(workers, incidents)
                 sent = sending.finish()
                 self._until_no_lag(workers)

@@ -38,6 +38,15 @@ class Workers:
         for worker in self._workers:
             worker.start()
 
+    def wait_ready(self) -> None:
+        """Wait until all work: what goes wrong before would only hit starts.
+
+        Raises:
+            StackError: one ended, or is not ready in time.
+        """
+        for worker in self._workers:
+            worker.wait_ready()
+
     def kill_one(self) -> None:
         """SIGKILL one at random, and start it again."""
         worker = self._any()
