@@ -29,7 +29,7 @@ LOOK_SECONDS = 0.1
 _ROWS = """
 SELECT toString(event_id) AS id, tenant_id, kafka_topic AS topic, kafka_partition AS partition, kafka_offset AS offset, payload,
        toUnixTimestamp64Milli(processed_at) AS processed_ms
-FROM voc_events ORDER BY topic, partition, offset
+FROM voc_events WHERE topic = {topic:String} OR tenant_id = {name:String} ORDER BY topic, partition, offset
 """
 
 
@@ -118,10 +118,10 @@ class Line:
             await producer.stop()
 
     async def rows(self) -> list[dict[str, Any]]:
-        """Return what is stored, in Kafka's order."""
+        """Return what is stored of the topic, and of a tenant of the test's name, in Kafka's order; the overflow topic is shared with others."""
         warehouse = Warehouse(self.settings)
         try:
-            return await warehouse.query(_ROWS)
+            return await warehouse.query(_ROWS, {"topic": self.topic, "name": self.name})
         finally:
             await warehouse.close()
 

@@ -65,8 +65,8 @@ async def test_after_kill_9_windows_are_formed_again_and_nothing_is_stored_twice
 
 
 async def test_events_of_a_moved_tenant_are_stored_from_the_overflow_topic_once_and_the_others_where_they_are(line: Line) -> None:
-    await line.started(VOC_OVERFLOW_TENANTS="noisy", BATCH_FLUSH_SECONDS="0.5")
-    moved = values(0, 20, tenant_id="noisy")
+    await line.started(VOC_OVERFLOW_TENANTS=line.name, BATCH_FLUSH_SECONDS="0.5")
+    moved = values(0, 20, tenant_id=line.name)
     await line.write([*moved, *values(100, 5), moved[3]])
     rows = await line.until_stored(25)
     await line.until_committed(26)
