@@ -1,26 +1,23 @@
-"""What nobody will finish: parts of uploads that a kill left behind (spec section 2.4), sentiments that no score will meet (2.6)."""
+"""What nobody will finish: parts of uploads that a kill left behind (spec section 2.4)."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from voc_stream.errors import OutsideError
 from voc_stream.kit import App, Kit
 from voc_stream.logs import get_logger
-from voc_stream.runtime.leading import leading
 
 logger = get_logger(__name__)
 
 EVERY_SECONDS = 600.0
 # An upload is abandoned when nothing was added for so long; a live one adds a part within S3's and the recorder's time-outs.
 ABANDONED_AFTER = timedelta(hours=1)
-# Longer than Kafka keeps the events and the results that could still meet.
-UNMET_AFTER = timedelta(days=31)
 
 
 def attach(app: App, kit: Kit) -> None:
-    """Add the leader's loops."""
+    """Add the leader's loop."""
 
     @app.task
     async def abort_orphans() -> None:
@@ -35,8 +32,3 @@ def attach(app: App, kit: Kit) -> None:
                     if aborted:
                         logger.info("abandoned uploads aborted", uploads=aborted)
             await asyncio.sleep(EVERY_SECONDS if app.is_leader() else 5.0)
-
-    async def forget_unmet() -> int:
-        return await kit.composite.forget_unmet(datetime.now(UTC) - UNMET_AFTER)
-
-    app.task(lambda: leading(app, kit.around.gates, EVERY_SECONDS, forget_unmet, "postgres"))

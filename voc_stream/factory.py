@@ -28,6 +28,7 @@ from voc_stream.clients.postgres import Database
 from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
+from voc_stream.clients.voc_feelings import VocFeelings
 from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
@@ -118,7 +119,7 @@ def _kit(app: App, settings: Settings) -> Kit:
         warehouse=warehouse,
         vault=vault,
         tenants=tenants,
-        composite=Composite(CompositeStore(db), CompositeTable(warehouse), lambda: tenants.current().weights),
+        composite=Composite(CompositeStore(db), CompositeTable(warehouse), VocFeelings(warehouse), lambda: tenants.current().weights),
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
         ranges=EventRanges(app, CHANGELOG_PARTITIONS, publisher),
         annotating=Annotating(

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta, timezone
 from decimal import Decimal
+from itertools import count
 
+import msgspec
 import psycopg
 import pytest
 
 from tests.calls import NOW
-from tests.composites import feeling, quality, sides
+from tests.composites import call_event, feeling, felt, quality, sides
 from tests.databases import own_warehouse
-from tests.fakes.composite import FakeCompositeStore, FakeCompositeTable
+from tests.fakes.composite import FakeCompositeStore, FakeCompositeTable, FakeFeelings
+from tests.voc import row_of
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.composite_store import CompositeStore
 from voc_stream.clients.composite_table import CompositeTable
 from voc_stream.clients.postgres import Database
+from voc_stream.clients.voc_feelings import VocFeelings
+from voc_stream.events.base import encode
+from voc_stream.events.voc import CallEvent
 from voc_stream.schema.clickhouse import ClickHouseSchema
 from voc_stream.settings import Settings
+from voc_stream.stages.annotation import Annotation
 from voc_stream.stages.composite import CallSides, Feeling, Quality, Weight
 
 KEY = ("acme", "c1")
@@ -61,10 +69,7 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         yield Case(fake, held)
         return
     async with own_warehouse(request.getfixturevalue("settings")) as settings:
-        warehouse = Warehouse(settings)
-        schema = ClickHouseSchema(settings, warehouse)
-        await schema.create_database()
-        await schema.apply()
+        warehouse = await made_warehouse(settings)
 
         async def read() -> dict[tuple[str, str], Decimal | None]:
             rows = await warehouse.query("SELECT tenant_id, call_id, composite FROM call_composite FINAL")
@@ -74,6 +79,40 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
         await warehouse.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was felt, and how an event gets there."""
+
+    feelings: VocFeelings | FakeFeelings
+    store: Callable[[CallEvent, Annotation], Awaitable[None]]
+
+
+@pytest.fixture(params=BOTH)
+async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
+    if request.param == "fake":
+        fake = FakeFeelings()
+        yield Memory(fake, fake.store)
+        return
+    async with own_warehouse(request.getfixturevalue("settings")) as settings:
+        warehouse = await made_warehouse(settings)
+        offsets = count()
+
+        async def store(event: CallEvent, annotation: Annotation) -> None:
+            offset = next(offsets)
+            await warehouse.insert_events([row_of(encode(event), offset, annotation)], f"t:{offset}")
+
+        yield Memory(VocFeelings(warehouse), store)
+        await warehouse.close()
+
+
+async def made_warehouse(settings: Settings) -> Warehouse:
+    warehouse = Warehouse(settings)
+    schema = ClickHouseSchema(settings, warehouse)
+    await schema.create_database()
+    await schema.apply()
+    return warehouse
+
+
 async def merged(store: CompositeStore | FakeCompositeStore, *given: CallSides) -> CallSides:
     """Merge one after the other; the last answer, of a call that has both sides."""
     answers = [await store.merge([one]) for one in given]
@@ -81,11 +120,25 @@ async def merged(store: CompositeStore | FakeCompositeStore, *given: CallSides) 
     return answer
 
 
-@pytest.mark.parametrize("turned", [False, True])
-async def test_both_sides_meet_in_either_order(store: CompositeStore | FakeCompositeStore, turned: bool) -> None:  # noqa: FBT001 - a parameter
-    given = [sides(quality()), sides(None, feeling())]
-    met = await merged(store, *(reversed(given) if turned else given))
+async def test_both_sides_of_a_call_meet(store: CompositeStore | FakeCompositeStore) -> None:
+    met = await merged(store, sides(quality()), sides(None, feeling()))
     assert (met.quality, met.feeling, met.composite, met.revision) == (quality(), feeling(), Decimal("78.50"), 2)
+
+
+async def test_a_feeling_without_a_quality_leaves_nothing(store: CompositeStore | FakeCompositeStore) -> None:
+    assert await store.merge([sides(None, feeling())]) == []
+    assert await store.merge([sides(quality())]) == []
+
+
+async def test_calls_that_have_a_quality_are_known_by_their_places(store: CompositeStore | FakeCompositeStore) -> None:
+    await store.merge([sides(quality()), sides(quality(None), feeling(), call_id="c3"), sides(quality(), tenant_id="globex", call_id="c2")])
+    asked = ["c1", "c2", "c3", "c4", "c1"]
+    assert sorted(await store.scored(["acme"] * len(asked), asked)) == [0, 2, 4]
+
+
+async def test_thousands_are_looked_for_at_once(store: CompositeStore | FakeCompositeStore) -> None:
+    await store.merge([sides(quality(), call_id=f"c{number}") for number in (0, 4999, 5000, 7001)])
+    assert sorted(await store.scored(["acme"] * 7000, [f"c{number}" for number in range(7000)])) == [0, 4999, 5000]
 
 
 async def test_a_repeat_changes_nothing_and_comes_back_all_the_same(store: CompositeStore | FakeCompositeStore) -> None:
@@ -145,19 +198,12 @@ async def test_the_composite_is_what_the_formula_says(store: CompositeStore | Fa
     assert (await merged(store, given)).composite == given.composite
 
 
-async def test_what_never_met_a_score_is_forgotten_after_a_while_and_nothing_else(store: CompositeStore | FakeCompositeStore) -> None:
-    await store.merge([sides(None, feeling()), sides(quality(), call_id="c2"), sides(quality(), feeling(), call_id="c3")])
-    assert await store.forget_unmet(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert await store.forget_unmet(datetime.now(UTC) + timedelta(hours=1)) == 1
-    assert await store.merge([sides(quality())]) == []
-    assert len(await store.merge([sides(quality(), call_id="c3")])) == 1
-
-
 async def test_many_that_feed_the_same_calls_at_once_wait_for_each_other(store: CompositeStore | FakeCompositeStore) -> None:
     names = [f"c{number}" for number in range(20)]
+    await store.merge([sides(quality(), call_id=name) for name in names[::2]])
     halves = [[sides(quality(), call_id=name) for name in names], [sides(None, feeling(), call_id=name) for name in reversed(names)]]
     await asyncio.gather(*(store.merge(half) for half in halves * 3))
-    stored = await store.merge([sides(quality(), call_id=name) for name in names])
+    stored = await store.merge(halves[1])
     assert {call.composite for call in stored} == {Decimal("78.50")}
 
 
@@ -178,3 +224,43 @@ async def test_calls_with_one_side_do_not_show(case: Case) -> None:
     await case.table.insert([sides(quality()), sides(None, feeling(), call_id="c2")])
     await case.table.insert([])
     assert await case.shown() == {}
+
+
+DAY = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+
+
+async def test_the_newest_feeling_of_each_call_is_found_however_they_were_stored(memory: Memory) -> None:
+    for minute, number, sentiment in ((1, 1, 0.1), (3, 2, 0.3), (3, 2**127, 0.333333), (2, 3, 0.2)):
+        await memory.store(call_event(minute=minute, number=number), felt(sentiment))
+    await memory.store(call_event(call_id="c2", number=7), felt(-1.0, "remote"))
+    assert await memory.feelings.newest([KEY, ("acme", "c2"), ("acme", "c3"), KEY], *DAY) == {
+        KEY: Feeling(0.333333, "rule", NOW + timedelta(minutes=3), uuid.UUID(int=2**127)),
+        ("acme", "c2"): Feeling(-1.0, "remote", NOW, uuid.UUID(int=7)),
+    }
+
+
+async def test_events_without_a_sentiment_or_from_another_time_tell_no_feeling(memory: Memory) -> None:
+    await memory.store(call_event(), felt(None))
+    await memory.store(call_event(minute=24 * 60 + 1), felt(0.5))
+    await memory.store(call_event(minute=-24 * 60 - 1), felt(0.5))
+    assert await memory.feelings.newest([KEY], *DAY) == {}
+
+
+async def test_what_another_tenants_customer_felt_in_a_call_of_that_name_is_not_found(memory: Memory) -> None:
+    await memory.store(call_event(call_id="c2"), felt(0.5))
+    await memory.store(call_event(tenant_id="globex", number=2), felt(0.5))
+    assert set(await memory.feelings.newest([KEY, ("globex", "c2")], *DAY)) == set()
+
+
+async def test_times_of_other_zones_and_of_microseconds_are_the_same_moments(memory: Memory) -> None:
+    moment = NOW.replace(microsecond=123_999)
+    event = msgspec.structs.replace(call_event(), timestamp=moment.astimezone(timezone(timedelta(hours=-7))))
+    await memory.store(event, felt(0.1 + 0.2))
+    away = timezone(timedelta(hours=9))
+    found = await memory.feelings.newest([KEY], (moment - timedelta(seconds=2)).astimezone(away), (moment + timedelta(seconds=2)).astimezone(away))
+    assert found == {KEY: Feeling.as_stored(0.3, "rule", moment, uuid.UUID(int=1))}
+
+
+async def test_a_thousand_calls_are_looked_for_at_once(memory: Memory) -> None:
+    await memory.store(call_event(call_id="c1200"), felt(0.5))
+    assert set(await memory.feelings.newest([("acme", f"c{number}") for number in range(1201)], *DAY)) == {("acme", "c1200")}

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from tests.fakes.faults import PlannedFaults
 from voc_stream.clients.composite_store import merged_by_call
-from voc_stream.stages.composite import CallSides
+from voc_stream.events.voc import CallEvent
+from voc_stream.stages.annotation import Annotation
+from voc_stream.stages.composite import CallSides, Feeling, Key
 
-Key = tuple[str, str]
+
+class Turn:
+    """Lets others take a turn, as a request to a server does."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
 
 
 @dataclass(slots=True)
@@ -21,30 +28,31 @@ class FakeCompositeStore:
     """Holds calls by (tenant, call).
 
     Attributes:
-        faults: `before` fails a merge that then stored nothing, `after` one that stored it all: the reply was lost.
+        asked: every (tenant, call) that was looked for.
+        faults: `scored` fails a look; `before` a merge that then stored nothing, `after` one that stored it all: the reply was lost.
     """
 
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     calls: dict[Key, CallSides] = field(default_factory=dict)
-    came: dict[Key, datetime] = field(default_factory=dict)
+    asked: list[Key] = field(default_factory=list)
     faults: PlannedFaults = field(default_factory=PlannedFaults)
 
+    async def scored(self, tenant_ids: Sequence[str], call_ids: Sequence[str]) -> list[int]:
+        await Turn()
+        self.faults.check("scored")
+        keys = list(zip(tenant_ids, call_ids, strict=True))
+        self.asked += keys
+        return [place for place, key in enumerate(keys) if key in self.calls]
+
     async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
-        calls = merged_by_call(given)
+        calls = [call for call in merged_by_call(given) if call.quality or call.key in self.calls]
+        await Turn()
         self.faults.check("before")
         for call in calls:
             known = self.calls.get(call.key)
             merged = call if known is None else known.merged(call)
-            self.came.setdefault(call.key, self.now)
             self.calls[call.key] = merged if merged == known else msgspec.structs.replace(merged, revision=merged.revision + 1)
         self.faults.check("after")
         return [self.calls[call.key] for call in calls if self.calls[call.key].have_met]
-
-    async def forget_unmet(self, before: datetime) -> int:
-        old = [key for key, call in self.calls.items() if call.quality is None and self.came[key] < before]
-        for key in old:
-            del self.calls[key], self.came[key]
-        return len(old)
 
 
 @dataclass(slots=True)
@@ -59,6 +67,7 @@ class FakeCompositeTable:
     faults: PlannedFaults = field(default_factory=PlannedFaults)
 
     async def insert(self, calls: Sequence[CallSides]) -> None:
+        await Turn()
         self.faults.check("before")
         for call in calls:
             known = self.shown.get(call.key)
@@ -68,3 +77,28 @@ class FakeCompositeTable:
 
     def composites(self) -> dict[Key, Decimal | None]:
         return {key: call.composite for key, call in self.shown.items()}
+
+
+@dataclass(slots=True)
+class FakeFeelings:
+    """Holds the sentiments of events.
+
+    Attributes:
+        faults: `newest` fails a look.
+    """
+
+    stored: list[tuple[Key, Feeling]] = field(default_factory=list)
+    faults: PlannedFaults = field(default_factory=PlannedFaults)
+
+    async def store(self, event: CallEvent, annotation: Annotation) -> None:
+        """Store an event, as a window is before anybody hears of it."""
+        await Turn()
+        if annotation.sentiment is not None:
+            feeling = Feeling.as_stored(annotation.sentiment, annotation.sentiment_source, event.timestamp, event.event_id)
+            self.stored.append(((event.tenant_id, event.call_id), feeling))
+
+    async def newest(self, calls: Collection[Key], since: datetime, until: datetime) -> dict[Key, Feeling]:
+        await Turn()
+        self.faults.check("newest")
+        found = [(key, feeling) for key, feeling in self.stored if key in set(calls) and since <= feeling.heard_at <= until]
+        return dict(sorted(found, key=lambda one: (one[1].heard_at, one[1].event_id)))

@@ -1,9 +1,8 @@
-"""The composite scores in PostgreSQL: one upsert by (tenant_id, call_id), fed from both sides."""
+"""The composite scores in PostgreSQL, by (tenant_id, call_id): qualities, and the sentiments of the calls that have one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import asyncpg
 
@@ -11,14 +10,23 @@ from voc_stream.clients.postgres import Database
 from voc_stream.stages.composite import CallSides, Feeling, Quality, Weight
 
 # Of each side the newest stands, of two that are as new the stored one. Sorted, so that two windows wait for each other instead of dead-locking.
+# A sentiment that comes alone needs a row with a quality, locked first: who forgets a call finds no half of it made again.
 # A row that stays as it is comes back, too: whoever repeats itself has perhaps not told ClickHouse. Doubles in, because they cost the worker a tenth.
 _MERGE = """
-WITH merged AS (
-INSERT INTO call_composite AS stored
-    (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version)
+WITH given AS (
 SELECT * FROM unnest($1::varchar[], $2::varchar[], $3::double precision[], $4::varchar[], $5::timestamptz[], $6::double precision[], $7::varchar[],
                      $8::timestamptz[], $9::uuid[], $10::double precision[], $11::int[])
-ORDER BY 1, 2
+         AS given (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version)
+), known AS (
+SELECT stored.tenant_id, stored.call_id FROM given JOIN call_composite AS stored USING (tenant_id, call_id)
+WHERE given.scored_at IS NULL AND stored.scored_at IS NOT NULL
+ORDER BY 1, 2 FOR UPDATE OF stored
+), merged AS (
+INSERT INTO call_composite AS stored
+    (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version)
+SELECT given.* FROM given LEFT JOIN known USING (tenant_id, call_id)
+WHERE given.scored_at IS NOT NULL OR known.call_id IS NOT NULL
+ORDER BY given.tenant_id, given.call_id
 ON CONFLICT (tenant_id, call_id) DO UPDATE SET
     (quality, model_version, scored_at) = (
         SELECT side.quality, side.model_version, side.scored_at
@@ -43,7 +51,10 @@ SELECT * FROM merged WHERE scored_at IS NOT NULL AND heard_at IS NOT NULL
 # A statement of so many takes half a second, well within its time-out.
 _MOST_ROWS = 5000
 
-_FORGET_UNMET = "DELETE FROM call_composite WHERE scored_at IS NULL AND created_at < $1"
+_SCORED = """
+SELECT given.place FROM unnest($1::varchar[], $2::varchar[]) WITH ORDINALITY AS given (tenant_id, call_id, place)
+JOIN call_composite USING (tenant_id, call_id) WHERE scored_at IS NOT NULL
+"""
 
 
 class CompositeStore:
@@ -52,8 +63,19 @@ class CompositeStore:
     def __init__(self, db: Database) -> None:
         self._db = db
 
+    async def scored(self, tenant_ids: Sequence[str], call_ids: Sequence[str]) -> list[int]:
+        """Return which of these calls have a quality, by their places in the sequences (from 0), in any order."""
+        async with self._db.connection() as connection:
+            return [
+                start + row[0] - 1
+                for start in range(0, len(call_ids), _MOST_ROWS)
+                for row in await connection.fetch(_SCORED, tenant_ids[start : start + _MOST_ROWS], call_ids[start : start + _MOST_ROWS])
+            ]
+
     async def merge(self, given: Iterable[CallSides]) -> list[CallSides]:
         """Add what is given to what is stored, in one statement (a few for many thousands); a second time it changes nothing.
+
+        A sentiment without a quality is left out where none is stored.
 
         Returns:
             Those of the calls both of whose sides are known now, as they are stored, in any order.
@@ -65,12 +87,6 @@ class CompositeStore:
             parts = [calls[start : start + _MOST_ROWS] for start in range(0, len(calls), _MOST_ROWS)]
             rows = [row for part in parts for row in await connection.fetch(_MERGE, *_columns(part))]
         return [_sides(row) for row in rows]
-
-    async def forget_unmet(self, before: datetime) -> int:
-        """Remove the sentiments from before a time that never met a score; return how many there were."""
-        async with self._db.connection() as connection:
-            status: str = await connection.execute(_FORGET_UNMET, before)
-        return int(status.rpartition(" ")[2])
 
 
 def merged_by_call(given: Iterable[CallSides]) -> list[CallSides]:

@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from struct import Struct
+from typing import TypeAlias
 
 import msgspec
 
 DEFAULT_WEIGHT = Decimal("0.7")
 
+# Tenant and call_id: calls of two tenants never meet, whatever they are called.
+Key: TypeAlias = tuple[str, str]
+
 _CENT = Decimal("0.01")
+# What a 32-bit number keeps of a sentiment, and what a double of it keeps exactly through PostgreSQL's arithmetic and ours.
+_DECIMALS = 6
+_single = Struct("<f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,12 @@ class Feeling(msgspec.Struct, frozen=True):
     heard_at: datetime
     event_id: uuid.UUID
 
+    @classmethod
+    def as_stored(cls, sentiment: float, source: str, heard_at: datetime, event_id: uuid.UUID) -> Feeling:
+        """Return what `voc_events` keeps of a sentiment (32 bits, milliseconds): the same, whether it comes from there or from the event."""
+        (kept,) = _single.unpack(_single.pack(sentiment))
+        return cls(round(kept, _DECIMALS), source, heard_at.replace(microsecond=heard_at.microsecond // 1000 * 1000), event_id)
+
 
 class CallSides(msgspec.Struct, frozen=True):
     """What is known of a call: either side, or both.
@@ -67,8 +81,8 @@ class CallSides(msgspec.Struct, frozen=True):
     revision: int = 0
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Calls of two tenants never meet, whatever they are called."""
+    def key(self) -> Key:
+        """Whose call it is, and which."""
         return (self.tenant_id, self.call_id)
 
     @property

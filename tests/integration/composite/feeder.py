@@ -10,8 +10,12 @@ import sys
 from collections.abc import Sequence
 
 from tests.composites import call_event, felt, result
+from tests.voc import store
+from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.composite_store import CompositeStore
 from voc_stream.clients.postgres import Database
+from voc_stream.clients.voc_feelings import VocFeelings
+from voc_stream.events.base import encode
 from voc_stream.services.composite import Composite, Tells
 from voc_stream.settings import load_settings
 from voc_stream.stages.composite import CallSides, Weights
@@ -28,14 +32,16 @@ class StandsStill:
         await asyncio.Event().wait()
 
 
-async def feed(side: str, database: Database, table: Tells) -> None:
-    """Feed the side of the one call that these tests are about."""
-    composite = Composite(CompositeStore(database), table, Weights)
+async def feed(side: str, database: Database, warehouse: Warehouse, table: Tells) -> None:
+    """Feed the side of the one call that these tests are about; an event is stored before it is heard."""
+    composite = Composite(CompositeStore(database), table, VocFeelings(warehouse), Weights)
     if side == "scored":
         await composite.scored([result(80.0)])
     else:
+        await store(warehouse, [(encode(call_event()), felt(0.5))])
         await composite.heard([call_event()], [felt(0.5)])
 
 
 if __name__ == "__main__":
-    asyncio.run(feed(sys.argv[1], Database(load_settings()), StandsStill()))
+    settings = load_settings()
+    asyncio.run(feed(sys.argv[1], Database(settings), Warehouse(settings), StandsStill()))

@@ -33,7 +33,7 @@ class Stores:
         self.warehouse = Warehouse(settings)
 
     async def feed(self, side: str) -> None:
-        await feed(side, self.database, CompositeTable(self.warehouse))
+        await feed(side, self.database, self.warehouse, CompositeTable(self.warehouse))
 
     async def feed_and_die(self, side: str) -> None:
         """Feed by a process that is killed when PostgreSQL has committed and ClickHouse knows nothing."""
@@ -49,11 +49,10 @@ class Stores:
         process.send_signal(signal.SIGKILL)
         await process.wait()
 
-    async def in_postgres(self) -> tuple[Decimal | None, int]:
+    async def in_postgres(self) -> tuple[Decimal | None, int] | None:
         async with self.database.connection() as connection:
             row = await connection.fetchrow("SELECT composite, revision FROM call_composite")
-        assert row is not None
-        return row["composite"], row["revision"]
+        return (row["composite"], row["revision"]) if row else None
 
     async def in_clickhouse(self) -> list[float | None]:
         return [row["composite"] for row in await self.warehouse.query("SELECT composite FROM call_composite FINAL")]
@@ -102,3 +101,9 @@ async def test_replays_of_both_sides_leave_one_row_in_each_store(stores: Stores)
     await asyncio.gather(*(stores.feed(side) for side in SIDES * 5))
     assert await stores.in_postgres() == (Decimal("78.50"), 2)
     assert await stores.in_clickhouse() == [78.5]
+
+
+async def test_what_was_heard_of_a_call_without_a_score_is_in_clickhouse_only(stores: Stores) -> None:
+    await stores.feed("heard")
+    assert await stores.in_postgres() is None
+    assert await stores.in_clickhouse() == []

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.calls import enriched_call, scoring_result
-from tests.fakes.composite import FakeCompositeStore, FakeCompositeTable
+from tests.fakes.composite import FakeCompositeStore, FakeCompositeTable, FakeFeelings
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.warehouse import FakeWarehouse
 from tests.unit.services.made import facts
@@ -30,7 +30,7 @@ class Scene:
     def __init__(self) -> None:
         self.warehouse, self.objects = FakeWarehouse(), FakeObjectStore()
         self.composites = FakeCompositeStore()
-        composite = Composite(self.composites, FakeCompositeTable(), Weights)
+        composite = Composite(self.composites, FakeCompositeTable(), FakeFeelings(), Weights)
         self.exporter = Exporter(
             warehouse=self.warehouse,  # type: ignore[arg-type]
             objects=self.objects,  # type: ignore[arg-type]
