@@ -11,7 +11,7 @@ import numpy as np
 
 from voc_stream.events.base import MalformedError
 from voc_stream.events.voc import VocEvent
-from voc_stream.stages.history import Taking
+from voc_stream.stages.history import RefusalError, Taking
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.ranges import ClaimId, Digests, Offsets, Place, Range
 from voc_stream.stages.seen_ids import SeenIds, digests_of
@@ -146,12 +146,17 @@ class Window:
                 self.letters.append((record, letter))
 
     def settle(self, seen: SeenIds, moved_tenants: frozenset[str]) -> Range:
-        """Drop duplicates and set aside what moves, after the last slice; returns the window's row."""
-        if self.known is not None:
-            self._set_aside(frozenset(self.known.moved))
-            return self.known
+        """Drop duplicates and set aside what moves, after the last slice; returns the window's row.
+
+        Raises:
+            RefusalError: formed again, the window has other events than its row says.
+        """
         offsets: Offsets = np.fromiter((record.offset for record in self.records), np.int64, len(self.records))
         ids = digests_of(((event.tenant_id, event.event_id.int) for event in self.events), len(self.events))
+        if self.known is not None:
+            self._refuse_others(self.known, offsets, ids)
+            self._set_aside(frozenset(self.known.moved))
+            return self.known
         mine = seen.enter(ids, offsets) == offsets
         if not mine.all():
             self.duplicates += len(mine) - int(np.count_nonzero(mine))
@@ -169,6 +174,15 @@ class Window:
         self.letters += [(record, _REFUSED_BEFORE) for record in refused]
         self.duplicates += len(records) - len(accepted) - len(refused)
         return accepted
+
+    def _refuse_others(self, known: Range, offsets: Offsets, ids: Digests) -> None:
+        """Check that the records are those that the row speaks of: their token would make ClickHouse drop others without a word."""
+        places = np.searchsorted(known.offsets, offsets)
+        if (known.ids[places] != ids).any():
+            raise RefusalError(
+                f"{self.place}: the records at offsets {self.first} to {self.last} are not those that the ledger knows there: "
+                f"the topic was made anew; to take it for a new topic, set KAFKA_INCARNATION to another value than {self.place.incarnation!r}"
+            )
 
     def _row(self, offsets: Offsets, ids: Digests, moved_tenants: frozenset[str]) -> Range:
         moved: list[int] = []

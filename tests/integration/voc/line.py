@@ -98,14 +98,14 @@ class Line:
         return worker
 
     async def ended(self, worker: WorkerProcess) -> str:
-        """Wait until a worker ends by itself; returns the end of its log."""
+        """Wait until a worker ends by itself; returns its log."""
 
         async def over() -> bool:
             return worker.poll() is not None
 
         await self.until(lambda: "the worker ends", over)
         assert worker.poll() != 0
-        return worker.last_lines(60)
+        return worker.log.read_text()
 
     async def write(self, values: Sequence[bytes], *, partition: int = 0, topic: str | None = None) -> list[int]:
         """Write values in order; returns their offsets."""

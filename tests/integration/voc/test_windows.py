@@ -95,6 +95,7 @@ async def test_a_group_set_back_replays_what_it_knows_a_new_group_and_a_topic_ma
     assert "ClickHouse holds events up to offset 609 but the group stands at 0 and the ledger knows windows up to -1" in told
 
     await line.remake_topic()
+    await line.write(values(2000, 1))
     told = await line.ended(line.start())
     assert "made anew" in told
     assert len(await line.rows()) == 610

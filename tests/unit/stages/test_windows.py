@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.unit.stages.windows_world import Record, decode
-from voc_stream.stages.history import Taking
+from voc_stream.stages.history import RefusalError, Taking
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.ranges import Claim, ClaimId, Place, Range
 from voc_stream.stages.seen_ids import Horizon, SeenIds
@@ -64,6 +64,12 @@ def test_formed_again_a_window_has_the_same_events_whatever_is_refused_or_seen_b
     assert [record.offset for record in again.records] == [0, 1, 4]
     assert [record.offset for record, _ in again.letters] == [2, 5]
     assert (again.duplicates, again.processed_ms) == (1, 99)
+
+
+def test_other_records_at_the_offsets_of_a_known_window_are_refused() -> None:
+    _, row = formed(records(5, 6, 7))
+    with pytest.raises(RefusalError, match="made anew"):
+        formed(records(5, 60, 7), row=row)
 
 
 @pytest.mark.parametrize("replayed", [False, True])
