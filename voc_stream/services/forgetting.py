@@ -100,6 +100,9 @@ class Forgetting:
         composites = await self._calls.delete_composites(tenant, found.calls)
         call_rows = await self._removal.delete_calls(tenant, found.calls)
         events = await self._removal.delete(found.selection)
+        # A score that came meanwhile has looked its call's sentiment up in the events.
+        composites += await self._calls.delete_composites(tenant, found.calls)
+        call_rows += await self._removal.delete_calls(tenant, found.calls)
         days = await self._sums.mend(tenants=[tenant])
         await rebuild_minutes(self._client)
         forgotten = Forgotten(events, len(days), call_rows, composites)

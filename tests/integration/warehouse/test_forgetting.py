@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,20 +11,26 @@ import psycopg
 import pytest
 
 from tests.calls import enriched_call, scoring_result
+from tests.composites import result
 from tests.databases import own_schema, own_warehouse
 from tests.voc import TIMESTAMP, action_value, call_value, store
 from voc_stream import forget as commands
 from voc_stream import migrate
 from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.composite_store import CompositeStore
+from voc_stream.clients.composite_table import CompositeTable
 from voc_stream.clients.postgres import Database
+from voc_stream.clients.voc_feelings import VocFeelings
 from voc_stream.clients.voc_removal import Selection, VocRemoval
 from voc_stream.clients.voc_sums import VocSums
 from voc_stream.errors import OutageError
 from voc_stream.security.vault import Vault
+from voc_stream.services.composite import Composite
 from voc_stream.services.forgetting import Forgetting, Forgotten
 from voc_stream.services.retention import DailyRetention
 from voc_stream.settings import Settings
 from voc_stream.stages.annotation import NOTHING, Annotation
+from voc_stream.stages.composite import Weights
 from voc_stream.stages.tenants import Retention
 
 SAD = Annotation(-0.5, "rule", "en", "complaint", 0.75, "head")
@@ -93,6 +99,33 @@ async def test_a_tenant_goes_whole_with_the_scores_of_its_calls(own: Settings, w
     assert await forgetting.forget("acme", None) == Forgotten(events=4, days=2, call_rows=1, composites=1)
     assert await left(warehouse) == [4]
     assert await warehouse.query("SELECT tenant_id FROM call_scores FINAL") == [{"tenant_id": "globex"}]
+
+
+class ScoredMeanwhile(Warehouse):
+    """A warehouse in which a call is scored right before its events are deleted."""
+
+    composite: Composite
+
+    async def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        if statement.startswith("ALTER TABLE voc_events DELETE"):
+            await self.composite.scored([result(call_id="c1")])
+            (met,) = await self.query("SELECT composite FROM call_composite FINAL")
+            assert met["composite"] is not None
+        await super().command(statement, parameters)
+
+
+async def test_a_score_that_comes_meanwhile_or_again_brings_no_sentiment_back(own: Settings, warehouse: Warehouse, db: Database) -> None:
+    await store(warehouse, WINDOW)
+    busy = ScoredMeanwhile(own)
+    busy.composite = Composite(CompositeStore(db), CompositeTable(busy), VocFeelings(busy), Weights)
+    done = await Forgetting(busy, db, Vault(own.encryption_keys, own.pii_key_id), actor="jane").forget("acme", "k1")
+    assert (done.composites, done.call_rows) == (1, 1)
+
+    await busy.composite.scored([result(call_id="c1")])
+    await busy.close()
+    with psycopg.connect(own.postgres_dsn.get_secret_value()) as session:
+        assert session.execute("SELECT sentiment FROM call_composite").fetchall() == [(None,)]
+    assert await warehouse.query("SELECT call_id FROM call_composite") == []
 
 
 async def test_a_customers_calls_are_found_by_the_other_party_that_the_recorder_told(
