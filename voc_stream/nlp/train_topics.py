@@ -65,8 +65,8 @@ def joined(rows: Sequence[Labelled], count: int, seed: int) -> list[tuple[str, s
 
 def train(rows: Iterable[Labelled]) -> dict[str, NDArray[Any]]:
     """Fit the head on `rows`, and return the arrays of a weights file."""
-    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix
+    from sklearn.linear_model import LogisticRegression
 
     rows = [row for row in rows if row.topic in CLASSES or row.label in _COURTESIES] + SEED_WEIGHT * read_seeds()
     texts = [(row.text, row.topic) for row in rows if row.topic in CLASSES] + joined(rows, JOINED, seed=7)
