@@ -19,9 +19,6 @@ _START, _STOP = 0.5, 0.35
 _PAUSE_SECONDS = 0.3
 _SHORTEST_SECONDS = 0.15
 _CONTEXT = 64
-# Quieter than this (-70 dBFS) nobody speaks, and the detector is not asked but for the quarter of a second around what is louder.
-_QUIET_POWER = 1e-7
-_AROUND = 8
 
 Probabilities = NDArray[np.float32]
 
@@ -50,13 +47,8 @@ class OnnxSilero:
         context[0] = self._tail
         context[1:] = frames[:-1, -_CONTEXT:]
         self._tail = frames[-1, -_CONTEXT:].copy()
-        found = np.zeros(len(frames), dtype=np.float32)
-        asked = _near_sound(frames)
-        if asked.any():
-            heard = np.concatenate([context[asked], frames[asked]], axis=1)
-            out, self._h, self._c = self._session.run(None, {"input": heard, "h": self._h, "c": self._c})
-            found[asked] = np.asarray(out, dtype=np.float32).reshape(-1)
-        return found
+        out, self._h, self._c = self._session.run(None, {"input": np.concatenate([context, frames], axis=1), "h": self._h, "c": self._c})
+        return np.asarray(out, dtype=np.float32).reshape(-1)
 
 
 class GgmlSilero:
@@ -69,11 +61,7 @@ class GgmlSilero:
 
     def probabilities(self, samples: Samples) -> Probabilities:
         """See `SpeechDetector`."""
-        frames = _frames(samples)
-        found = np.zeros(len(frames), dtype=np.float32)
-        asked = _near_sound(frames)
-        found[asked] = [self._detector.process_samples(frame) for frame in frames[asked].tolist()]
-        return found
+        return np.array([self._detector.process_samples(frame) for frame in _frames(samples).tolist()], dtype=np.float32)
 
 
 def load_detector() -> tuple[str, Callable[[], SpeechDetector]]:
@@ -102,13 +90,6 @@ def speech_spans(probabilities: Probabilities) -> tuple[Span, ...]:
     if start is not None:
         spans.append(Span(start * FRAME_SECONDS, (last + 1) * FRAME_SECONDS))
     return tuple(span for span in spans if span.seconds >= _SHORTEST_SECONDS)
-
-
-def _near_sound(frames: Samples) -> NDArray[np.bool_]:
-    """Which frames are loud enough for speech or near one that is; at a block's edges, what is near is not known, so they count."""
-    loud = np.einsum("ij,ij->i", frames, frames) > _QUIET_POWER * FRAME
-    loud[[0, -1]] = True
-    return np.asarray(np.convolve(loud, np.ones(2 * _AROUND + 1), mode="same") > 0)
 
 
 def _frames(samples: Samples) -> Samples:
