@@ -1,7 +1,7 @@
 """How soon a summary is there: both pages' questions over ten million events, and over ten times the days.
 
-The events are made by the engine itself and reach the views through the materialised view, as a worker's do. Payloads are short: no summary
-reads them.
+The events are made by the engine itself and reach the views through the materialised view, as a worker's do, the oldest first. Payloads are short: no
+summary reads them. Questions begin when the engine has merged what it wants to merge.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ DAYS = (7, 70)
 # The trend looks at as many days before.
 SPREAD_DAYS = 2 * max(DAYS)
 ASKED = 200
+MERGED_SECONDS = 120
 P95_MS = 50.0
 
 _FILL = """
@@ -38,7 +39,7 @@ INSERT INTO voc_events
 SELECT
     generateUUIDv4(), concat('tenant-', toString(rand(1) % {tenants:UInt32})) AS tenant,
     ['call', 'call', 'agent_action', 'tool_invocation', 'qos_metric'][1 + rand(2) % 5] AS kind,
-    now64(3) - toIntervalMillisecond(rand64(3) % ({days:UInt64} * 86400000)), concat(tenant, '-agent-', toString(rand(4) % {agents:UInt32})),
+    now64(3) - toIntervalMillisecond({age:UInt64} + rand64(3) % {span:UInt64}), concat(tenant, '-agent-', toString(rand(4) % {agents:UInt32})),
     hex(rand64(5)), '', repeat('x', 40), if(kind = 'call', (toInt32(rand(6) % 2001) - 1000) / 1000, NULL), if(kind = 'call', 'rule', 'none'),
     if(kind = 'call', 'en', ''),
     if(kind = 'call', ['account', 'agent', 'billing', 'cancellation', 'complaint', 'delivery', 'praise', 'technical'][1 + rand(7) % 8], NULL),
@@ -64,6 +65,7 @@ async def measure(warehouse: Warehouse, engine: int, rows: int) -> Report:
     """
     report = Report("bench-views")
     report.add({"rows": rows, "load_before": os.getloadavg()[0], "fill_s": await _fill(warehouse, rows)})
+    await _merged(warehouse)
     sizes = [(row["table"], row["rows"], row["parts"], row["mib"]) for row in await warehouse.query(_SIZES)]
     table("views: what is stored", ("table", "rows", "parts", "MiB"), sizes)
     summary = Summary(warehouse.query)
@@ -91,13 +93,25 @@ async def measure(warehouse: Warehouse, engine: int, rows: int) -> Report:
 
 async def _fill(warehouse: Warehouse, rows: int) -> float:
     began = time.monotonic()
+    span = SPREAD_DAYS * 86_400_000 * CHUNK // rows
     async with warehouse.patient() as client:
         for first in range(0, rows, CHUNK):
             size = min(CHUNK, rows - first)
-            await client.command(_FILL, {"tenants": TENANTS, "agents": AGENTS, "days": SPREAD_DAYS, "first": first, "rows": size})
+            age = max(0, (rows - first - size) * span // CHUNK)
+            parameters = {"tenants": TENANTS, "agents": AGENTS, "age": age, "span": span, "first": first, "rows": size}
+            await client.command(_FILL, parameters)
             if not (first + size) % (4 * CHUNK):
                 say(f"views: {first + size:,} events after {time.monotonic() - began:.0f} s")
     return time.monotonic() - began
+
+
+async def _merged(warehouse: Warehouse) -> None:
+    deadline = time.monotonic() + MERGED_SECONDS
+    quiet = 0
+    while quiet < 5 and time.monotonic() < deadline:
+        await asyncio.sleep(1)
+        (row,) = await warehouse.query("SELECT count() AS merges FROM system.merges WHERE database = currentDatabase()")
+        quiet = 0 if row["merges"] else quiet + 1
 
 
 async def _asked(ask: Ask, days: int) -> list[float]:
