@@ -12,7 +12,7 @@ from voc_stream.stages.ranges import Digests, Offsets
 # Three fifths full, a search looks at two places on average; then the table grows.
 _FULLEST = 0.6
 _GROWTH = 1.6
-_SMALLEST = 64
+_SMALLEST = 256
 # So many at once stay in the processor's cache.
 _SLICE = 1 << 15
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -20,6 +20,7 @@ _MIX = np.uint64(0xC2B2AE3D27D4EB4F)
 _HALF = np.uint64(32)
 _FREE = np.uint64(0)
 _ONE = np.uint64(1)
+_STRIDES = np.uint64(7)
 
 Words: TypeAlias = NDArray[np.uint64]
 
@@ -62,7 +63,7 @@ class IdTable:
             self._enter(low[part][chosen], high[part][chosen], offsets[part][chosen], floor)
 
     def _make(self, expected: int) -> None:
-        places = max(_SMALLEST, int(expected / _FULLEST) + 1)
+        places = max(_SMALLEST, int(expected / _FULLEST)) | 1
         # The low word is 0 where a place is free.
         self._low = np.zeros(places, dtype=np.uint64)
         self._high = np.zeros(places, dtype=np.uint64)
@@ -74,8 +75,9 @@ class IdTable:
         places = (((((low ^ (high * _MIX)) * _SPREAD) >> _HALF) * np.uint64(size)) >> _HALF).astype(np.int64)
         left = self._elsewhere(places, low, high, offsets)
         while len(left):
-            tried = places[left] + 1
-            tried[tried == size] = 0
+            # Each id has its own stride, so that full stretches do not grow; a power of two and an odd size have no common divisor.
+            tried = places[left] + (_ONE << (high[left] & _STRIDES)).astype(np.int64)
+            tried[tried >= size] -= size
             places[left] = tried
             left = left[self._elsewhere(tried, low[left], high[left], offsets[left])]
         firsts = self._offsets[places]
