@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.rated import held_back, needs_rated_texts
 from voc_stream.nlp import embedding
 from voc_stream.nlp.embedding import EmbeddingError, SentenceEmbedder, quantised
 from voc_stream.nlp.evaluation import FEELINGS, Agreement, feeling
@@ -17,7 +17,6 @@ from voc_stream.nlp.sentiment_head import CUT, SentimentHead
 from voc_stream.services.slow_models import EMBED_PACKAGES, EmbeddedSentiment, second_opinion
 from voc_stream.settings import Settings, SettingsError
 
-SAMPLE = Path(__file__).parent.parent.parent / "data" / "rated_texts.csv"
 MISSING = [package for package in EMBED_PACKAGES if importlib.util.find_spec(package) is None]
 installed = pytest.mark.skipif(bool(MISSING), reason=f"the group embed is not installed: {', '.join(MISSING)}")
 
@@ -103,10 +102,10 @@ def test_the_default_needs_no_second_opinion() -> None:
 
 
 @installed
+@needs_rated_texts
 def test_it_agrees_with_people_on_texts_that_training_never_saw(folder: Path, embedder: SentenceEmbedder) -> None:
     assert quantised(folder).exists()
-    with SAMPLE.open(encoding="utf-8", newline="") as file:
-        rows = [(row["text"], feeling(float(row["rating"]), -0.5, 0.5)) for row in csv.DictReader(file)][::2]
+    rows = [(row.text, feeling(row.rating, -0.5, 0.5)) for row in held_back()][::8]
     texts = [text for text, _ in rows]
     scores = SentimentHead.load().scores(embedder.embed(texts), SentimentScorer.load().texts(texts))
     said = [feeling(score, -CUT, CUT) for score in scores]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests.rated import FOLDER, needs_rated_texts
 from voc_stream.evaluate_sentiment import SCORE_CUTS
 from voc_stream.nlp.evaluation import FEELINGS, Agreement, feeling, pearson
 from voc_stream.nlp.sentiment import SentimentScorer
 from voc_stream.nlp.sentiment_sources import Rated, made_up_calls, read_rated
 
-FOLDER = Path("../shared/data/text")
-shared = pytest.mark.skipif(not FOLDER.exists(), reason="../shared/data/text is not here")
 ROWS = [Rated("movies", str(at), (-3.0, -1.0, 0.2, 1.0, 3.0)[at % 5], f"sentence number {at}") for at in range(500)]
 
 
@@ -33,14 +30,14 @@ def test_a_made_up_call_has_two_hundred_words_and_the_mean_of_its_ratings() -> N
     assert rating == pytest.approx(sum(by_text[part.strip()] for part in parts) / len(parts))
 
 
-@shared
+@needs_rated_texts
 def test_no_text_is_both_trained_on_and_held_back() -> None:
     training, held_back = read_rated(FOLDER)
     assert len(held_back) > 2000
     assert not {row.text.lower() for row in training} & {row.text.lower() for row in held_back}
 
 
-@shared
+@needs_rated_texts
 def test_the_default_agrees_with_people_on_what_was_held_back() -> None:
     _, held_back = read_rated(FOLDER)
     scorer = SentimentScorer.load()
