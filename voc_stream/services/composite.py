@@ -91,18 +91,21 @@ class Composite:
         """
         # Most calls go no further than this: no isinstance, which goes through the ABCMeta of msgspec's Structs, and nothing made of each.
         felt = [
-            (event, annotation)
+            (event, annotation.sentiment, annotation.sentiment_source)
             for event, annotation in zip(events, annotations, strict=True)
             if type(event) is CallEvent and annotation.sentiment is not None
         ]
         if not felt:
             return
-        places = await self._store.scored([event.tenant_id for event, _ in felt], [event.call_id for event, _ in felt])
+        places = await self._store.scored([event.tenant_id for event, _, _ in felt], [event.call_id for event, _, _ in felt])
         if not places:
             return
         weights = self._weights()
-        known = [felt[place] for place in places]
-        given = [CallSides(event.tenant_id, event.call_id, weights.of(event.tenant_id), feeling=_feeling(event, said)) for event, said in known]
+        known = [
+            (event, Feeling.as_stored(sentiment, source, event.timestamp, event.event_id))
+            for event, sentiment, source in (felt[place] for place in places)
+        ]
+        given = [CallSides(event.tenant_id, event.call_id, weights.of(event.tenant_id), feeling=feeling) for event, feeling in known]
         # After the commit: ClickHouse never holds what PostgreSQL does not, and a repeat tells it what a crash kept from it.
         await self._table.insert(await self._store.merge(given))
 
@@ -110,9 +113,3 @@ class Composite:
 def _quality(result: ScoringResult) -> Quality:
     score = None if result.score is None else round(Decimal(repr(result.score)), _SCORE_DECIMALS)
     return Quality(score, result.model_version, result.scored_at)
-
-
-def _feeling(event: CallEvent, annotation: Annotation) -> Feeling | None:
-    if annotation.sentiment is None:
-        return None
-    return Feeling.as_stored(annotation.sentiment, annotation.sentiment_source, event.timestamp, event.event_id)
