@@ -89,7 +89,7 @@ class Composite:
         Raises:
             OutsideError: PostgreSQL or ClickHouse failed; all of it may be sent again.
         """
-        # Most calls go no further than this: no isinstance, which goes through the ABCMeta of msgspec's Structs, and nothing made of each.
+        # Most calls go no further than this: no isinstance, which goes through the ABCMeta of msgspec's Structs, and no Struct made of each.
         felt = [
             (event, annotation.sentiment, annotation.sentiment_source)
             for event, annotation in zip(events, annotations, strict=True)
