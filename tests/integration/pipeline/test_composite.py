@@ -59,14 +59,15 @@ async def until_met(pipeline: Pipeline, warehouse: Warehouse, call_id: str, mode
 
 
 async def test_quality_and_sentiment_meet_in_either_order_and_across_a_kill(pipeline: Pipeline, warehouse: Warehouse) -> None:
-    (heard_first,) = await pipeline.record("stereo", dialogue="praise_short", service="acme-support", hang_up="never")
     (scored_first,) = await pipeline.spoken(1, service="acme-support")
+    await pipeline.until_settled([scored_first])
+    (heard_first,) = await pipeline.record("stereo", dialogue="praise_short", service="acme-support", hang_up="never")
     early = heard_first["inum"]
     for tenant in ("acme", "globex"):
         await say(pipeline, early, tenant)
+    for tenant in ("acme", "globex"):
         await until_heard(pipeline, warehouse, early, tenant)
     assert await pipeline.row(_BOTH, "acme", early) == {}
-    await pipeline.until_settled([scored_first])
 
     pipeline.worker.kill()
     await say(pipeline, scored_first)
