@@ -1,4 +1,4 @@
--- What alerts are made of: sums by minute, for the sliding windows (docs/adr/0020-alerts.md). Times are of arrival (processed_at): a window over the
+-- What alerts are made of: sums by minute, for the sliding windows (docs/adr/0015-alerts.md). Times are of arrival (processed_at): a window over the
 -- events' own times is never complete when it is read. What is older than six hours when it arrives is history.
 CREATE TABLE IF NOT EXISTS voc_minutes
 (

@@ -1,4 +1,4 @@
--- Only calls with a quality have a row: sentiments that wait for one are found in ClickHouse's voc_events (docs/adr/0015-composite-score.md).
+-- Only calls with a quality have a row: sentiments that wait for one are found in ClickHouse's voc_events (docs/adr/0014-composite-score.md).
 -- depends: 202611221010_composite
 
 DROP INDEX call_composite_unmet;

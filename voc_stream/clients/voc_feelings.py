@@ -10,7 +10,7 @@ from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.stages.composite import Feeling, Key
 
 # As text, ids come in the order in which Python and PostgreSQL have them. Where events are replicated, the last acknowledged insert must be seen
-# (ADR 0015); on a table that is not, the setting does nothing.
+# (ADR 14); on a table that is not, the setting does nothing.
 _NEWEST = """
 SELECT tenant_id, call_id, sentiment, sentiment_source, ts, event_id FROM voc_events
 WHERE tenant_id IN {tenants:Array(String)} AND call_id IN {calls:Array(String)}

@@ -1,4 +1,4 @@
-"""The composite score of each call: its quality and its customer's sentiment meet in PostgreSQL and go to ClickHouse (ADR 0015).
+"""The composite score of each call: its quality and its customer's sentiment meet in PostgreSQL and go to ClickHouse (ADR 14).
 
 The quality is written to PostgreSQL and then the sentiment looked for in `voc_events`; the sentiment is written to `voc_events` and then the quality
 looked for in PostgreSQL. Both write before they read: whichever is second sees the first.
