@@ -9,7 +9,7 @@ from voc_stream import topics
 from voc_stream.events.voc import decode_voc
 from voc_stream.kit import App, Kit
 from voc_stream.runtime.window_lane import Refusal, WindowRules
-from voc_stream.stages.validate import refusal
+from voc_stream.stages.validate import refusing
 
 
 def attach(app: App, kit: Kit) -> None:
@@ -18,7 +18,7 @@ def attach(app: App, kit: Kit) -> None:
 
     def refuse(now: datetime) -> Refusal:
         known = kit.tenants.current().known.__contains__ if settings.tenants_strict else None
-        return lambda event: refusal(event, now, known)
+        return refusing(now, known)
 
     rules = WindowRules(
         incarnation=settings.kafka_incarnation,

@@ -51,7 +51,7 @@ def dead_letter_record(record: Any, facts: Facts, stage: str, letter: DeadLetter
         "stack": letter.stack,
     }
     headers = (*record.headers, *((f"{PREFIX}{name}", value.encode()) for name, value in added.items()))
-    return Outgoing(dead_letter_topic(facts.topic), record.key, record.value, headers, record.partition)
+    return Outgoing(dead_letter_topic(facts.topic), record.key, record.value, headers, facts.partition)
 
 
 def cut(letter: Outgoing) -> Outgoing:

@@ -46,7 +46,7 @@ class RecordBatch:
         self.position = int(records[0].offset) if position is None else position
         self.generation = generation
         self.pending = len(records)
-        self.bytes = sum((record.serialized_key_size or 0) + (record.serialized_value_size or 0) for record in records)
+        self.bytes = sum(len(record.key or b"") + len(record.value or b"") for record in records)
         self._ledger = ledger
         self._on_done = on_done
         self._flags: bytearray | None = None

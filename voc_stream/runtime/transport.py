@@ -19,6 +19,7 @@ from faust.types.tuples import ConsumerMessage
 from voc_stream.logs import get_logger
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.metadata_pace import pace_metadata
+from voc_stream.runtime.parsed_records import completed, keep_as_parsed
 
 logger = get_logger(__name__)
 
@@ -164,7 +165,7 @@ class Consumer(driver.Consumer):
 
     def _messages_one_by_one(self, tp: TP, fetched: Sequence[Any]) -> Iterator[ConsumerMessage]:
         read = self._read_offset[tp]
-        return (self._to_message(tp, record) for record in fetched if read is None or record.offset >= read)
+        return (self._to_message(tp, completed(tp, record)) for record in fetched if read is None or record.offset >= read)
 
     def _batch_message(self, tp: TP, records: Sequence[Any], position: int, generation: int) -> ConsumerMessage:
         first = records[0]
@@ -278,6 +279,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Start the client; it joins the group once it has a subscription."""
         await super().on_start()
+        keep_as_parsed(self._consumer)
         if not self.app.client_only:
             self.app.intake.lease.watch(self._consumer._coordinator)  # noqa: SLF001 - it has no public name
 

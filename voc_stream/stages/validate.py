@@ -13,17 +13,21 @@ from voc_stream.stages.outcome import DeadLetter
 MOST_AHEAD = timedelta(days=1)
 
 
-def refusal(event: BaseEvent, now: datetime, known_tenant: Callable[[str], bool] | None) -> DeadLetter | None:
-    """Return why an event cannot be stored, or None.
+def refusing(now: datetime, known_tenant: Callable[[str], bool] | None) -> Callable[[BaseEvent], DeadLetter | None]:
+    """Return what tells, at this time, why an event cannot be stored, or None.
 
     Args:
-        event: as decoded.
         now: the time, aware.
         known_tenant: whether a tenant is known; None where every tenant may come (TENANTS_STRICT is off).
     """
-    if not EARLIEST <= event.timestamp <= now + MOST_AHEAD:
-        early = event.timestamp < EARLIEST
-        return DeadLetter("bad_time", f"`timestamp` lies before {EARLIEST.year}" if early else "`timestamp` lies more than a day ahead")
-    if known_tenant is not None and not known_tenant(event.tenant_id):
-        return DeadLetter("unknown_tenant", "the tenant is not a known one, and TENANTS_STRICT is set")
-    return None
+    latest = now + MOST_AHEAD
+
+    def refusal(event: BaseEvent) -> DeadLetter | None:
+        if not EARLIEST <= event.timestamp <= latest:
+            early = event.timestamp < EARLIEST
+            return DeadLetter("bad_time", f"`timestamp` lies before {EARLIEST.year}" if early else "`timestamp` lies more than a day ahead")
+        if known_tenant is not None and not known_tenant(event.tenant_id):
+            return DeadLetter("unknown_tenant", "the tenant is not a known one, and TENANTS_STRICT is set")
+        return None
+
+    return refusal

@@ -9,33 +9,33 @@ import pytest
 from tests.bad_input import NOW, bad_input
 from tests.voc import call_value
 from voc_stream.events.voc import decode_voc
-from voc_stream.stages.validate import refusal
+from voc_stream.stages.validate import refusing
 
 BAD_TIMES = {name: bad for name, bad in bad_input(1, NOW).items() if bad.error_type == "bad_time"}
 
 
 @pytest.mark.parametrize("name", BAD_TIMES)
 def test_a_time_that_cannot_be_is_a_reason(name: str) -> None:
-    letter = refusal(decode_voc(BAD_TIMES[name].value), NOW, None)
+    letter = refusing(NOW, None)(decode_voc(BAD_TIMES[name].value))
     assert letter is not None
     assert (letter.error_type, BAD_TIMES[name].reason in letter.reason) == ("bad_time", True)
 
 
 @pytest.mark.parametrize("moment", ["1970-01-01T00:00:00Z", "2026-11-23T12:00:00Z", "2026-11-23T22:00:00+10:00"])
 def test_old_events_and_those_of_wrong_clocks_pass(moment: str) -> None:
-    assert refusal(decode_voc(call_value(timestamp=moment)), NOW, None) is None
+    assert refusing(NOW, None)(decode_voc(call_value(timestamp=moment))) is None
 
 
 def test_a_day_is_counted_to_the_microsecond() -> None:
     event = decode_voc(call_value(timestamp=NOW + timedelta(days=1)))
-    assert refusal(event, NOW, None) is None
-    assert refusal(event, NOW - timedelta(microseconds=1), None) is not None
+    assert refusing(NOW, None)(event) is None
+    assert refusing(NOW - timedelta(microseconds=1), None)(event) is not None
 
 
 def test_an_unknown_tenant_is_refused_only_where_tenants_are_known() -> None:
     event = decode_voc(call_value(timestamp=NOW, tenant_id="acme"))
-    assert refusal(event, NOW, None) is None
-    assert refusal(event, NOW, {"acme"}.__contains__) is None
-    letter = refusal(event, NOW, {"other"}.__contains__)
+    assert refusing(NOW, None)(event) is None
+    assert refusing(NOW, {"acme"}.__contains__)(event) is None
+    letter = refusing(NOW, {"other"}.__contains__)(event)
     assert letter is not None
     assert (letter.error_type, "acme" in letter.reason) == ("unknown_tenant", False)
