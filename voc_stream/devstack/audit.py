@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
@@ -11,13 +12,14 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from voc_stream import topics
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
+from voc_stream.events.base import MalformedError
+from voc_stream.events.voc import decode_voc
 from voc_stream.settings import Settings
 from voc_stream.stages.changes import FINAL, Status
 
@@ -131,11 +133,12 @@ class Audit:
         return findings
 
     async def event_ids(self, topic: str) -> Mapping[str, set[str]]:
-        """Return, by call_id, the event ids that a topic of customer events holds."""
+        """Return, by call_id, the event ids that a topic of customer events holds; what others sent there and is none does not count."""
         found: dict[str, set[str]] = defaultdict(set)
         for record in await read_all(self._settings, topic):
-            event = msgspec.json.decode(record.value)
-            found[event["call_id"]].add(event["event_id"])
+            with contextlib.suppress(MalformedError):
+                event = decode_voc(record.value)
+                found[event.call_id or ""].add(str(event.event_id))
         return found
 
     async def dead_letters(self) -> set[str]:
