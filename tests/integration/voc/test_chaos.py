@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from benchmarks.chaos.trial import Plan, Trial
-from voc_stream.devstack.stack import Stack
-from voc_stream.settings import Settings
+from benchmarks.chaos_voc import PARTS
+from benchmarks.field import Field
 
 
 @pytest.fixture
-def trial(stack: Stack, settings: Settings, tmp_path: Path) -> Iterator[Trial]:
-    trial = Trial(stack, settings, tmp_path, Plan(events=5_000, kills=2, seed=4, apart=(9.0, 12.0), servers=False))
-    yield trial
-    trial.tidy()
+def trial() -> Iterator[Trial]:
+    """On a stack of its own: the workers' group is a new one, and would work on every call that other tests left in the topics."""
+    with Field(parts=PARTS) as place:
+        yield Trial(place.stack, place.settings, place.folder / "chaos", Plan(events=5_000, kills=2, seed=4, apart=(9.0, 12.0), servers=False))
 
 
 def test_each_event_is_stored_once_and_each_poison_is_dead_lettered_whatever_happens_to_the_workers(trial: Trial) -> None:

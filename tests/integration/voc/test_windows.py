@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 
 from tests.integration.voc.line import Line
@@ -92,7 +93,8 @@ async def test_a_group_set_back_replays_what_it_knows_a_new_group_and_a_topic_ma
 
     await line.make_topics(group=f"{line.name}-2")
     told = await line.ended(line.start("second", KAFKA_GROUP_ID=f"{line.name}-2"))
-    assert "ClickHouse holds events up to offset 609 but the group stands at 0 and the ledger knows windows up to -1" in told
+    # Of its topic or of the shared overflow topic, whichever partition is claimed first.
+    assert re.search(r"ClickHouse holds events up to offset \d+ but the group stands at 0 and the ledger knows windows up to -1", told)
 
     await line.remake_topic()
     await line.write(values(2000, 1))
