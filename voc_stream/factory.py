@@ -50,7 +50,6 @@ from voc_stream.services.slow_models import second_opinion
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.services.topics_file import topics_file
 from voc_stream.settings import Settings, SettingsError
-from voc_stream.stages.tenants import TenantsFileError
 from voc_stream.web import routes, summaries
 from voc_stream.worker import Worker
 
@@ -82,7 +81,7 @@ def _kit(app: App, settings: Settings) -> Kit:
         tenants = TenantsFile(settings.tenants_file)
         alert_rules = alerts_file(settings)
         keywords = topics_file(settings)
-    except (TenantsFileError, FileError) as error:
+    except FileError as error:
         raise SettingsError(str(error)) from None
     vault = Vault(settings.encryption_keys, settings.pii_key_id)
     publisher = Publisher(app)

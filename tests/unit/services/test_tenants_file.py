@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from voc_stream.services.reloaded import FileError
 from voc_stream.services.tenants_file import TenantsFile
-from voc_stream.stages.tenants import TenantsFileError
 
 
 def write(path: Path, text: str) -> None:
@@ -66,7 +66,7 @@ def test_at_the_start_a_file_that_cannot_be_used_is_one_line_that_names_the_sett
     file = tmp_path / "tenants.toml"
     if text is not None:
         write(file, text)
-    with pytest.raises(TenantsFileError) as caught:
+    with pytest.raises(FileError) as caught:
         TenantsFile(file)
 
     assert str(caught.value).startswith(f"TENANTS_FILE {file}: ")
@@ -76,5 +76,5 @@ def test_at_the_start_a_file_that_cannot_be_used_is_one_line_that_names_the_sett
 def test_a_file_that_is_not_text_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "tenants.toml"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(TenantsFileError, match="TENANTS_FILE"):
+    with pytest.raises(FileError, match="TENANTS_FILE"):
         TenantsFile(file)

@@ -9,38 +9,16 @@ import pytest
 from faust.types import TP
 
 from tables.calls_seen import CallsSeen
+from tests.fakes.table import FakeTable
 from tests.unit.services.made import FakePublisher
 from voc_stream.errors import OutageError
 
 CHANGELOG = "voc-processor-calls-seen-changelog"
 
 
-class Rows(dict[bytes, bytes]):
-    """A RocksDB of one partition."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self[key] = value
-
-
-class FakeTable:
-    """A Faust table: rows by partition, and the changelog offsets that are persisted."""
-
-    def __init__(self) -> None:
-        self.partitions: dict[int, Rows] = {}
-        self.persisted: dict[TP, int] = {}
-        self.data = self
-        self.changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
-
-    def _db_for_partition(self, partition: int) -> Rows:
-        return self.partitions.setdefault(partition, Rows())
-
-    def set_persisted_offset(self, tp: TP, offset: int) -> None:
-        self.persisted[tp] = offset
-
-
 class Scene:
     def __init__(self) -> None:
-        self.table, self.publisher = FakeTable(), FakePublisher()
+        self.table, self.publisher = FakeTable(CHANGELOG), FakePublisher()
         app: Any = SimpleNamespace(Table=self._made)
         self.options: dict[str, Any] = {}
         self.seen = CallsSeen(app, 12, self.publisher)  # type: ignore[arg-type]

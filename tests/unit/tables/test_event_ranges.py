@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,44 +9,16 @@ import pytest
 from faust.types import TP
 
 from tables.event_ranges import EventRanges
+from tests.fakes.table import FakeTable
 from tests.unit.services.made import FakePublisher
 from voc_stream.errors import OutageError
 
 CHANGELOG = "voc-processor-event-ranges-changelog"
 
 
-class Rows(dict[bytes, bytes]):
-    """A RocksDB of one partition."""
-
-    def put(self, key: bytes, value: bytes) -> None:
-        self[key] = value
-
-    def delete(self, key: bytes) -> None:
-        self.pop(key, None)
-
-    def items(self, from_key: bytes = b"") -> Iterator[tuple[bytes, bytes]]:  # type: ignore[override]
-        return iter([(key, self[key]) for key in sorted(self) if key >= from_key])
-
-
-class FakeTable:
-    """A Faust table: rows by partition, and the changelog offsets that are persisted."""
-
-    def __init__(self) -> None:
-        self.partitions: dict[int, Rows] = {}
-        self.persisted: dict[TP, int] = {}
-        self.data = self
-        self.changelog_topic = SimpleNamespace(get_topic_name=lambda: CHANGELOG)
-
-    def _db_for_partition(self, partition: int) -> Rows:
-        return self.partitions.setdefault(partition, Rows())
-
-    def set_persisted_offset(self, tp: TP, offset: int) -> None:
-        self.persisted[tp] = offset
-
-
 class Scene:
     def __init__(self) -> None:
-        self.table, self.publisher, self.options = FakeTable(), FakePublisher(), dict[str, Any]()
+        self.table, self.publisher, self.options = FakeTable(CHANGELOG), FakePublisher(), dict[str, Any]()
         app: Any = SimpleNamespace(Table=self._made)
         publisher: Any = self.publisher
         self.ranges = EventRanges(app, 12, publisher)
