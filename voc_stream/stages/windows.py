@@ -129,7 +129,7 @@ class Window:
     def judge(self, records: Sequence[Record], check: Check) -> None:
         """Take the window's next records: decode each, and refuse what cannot be."""
         if self.known is not None:
-            records = self._decided(records)
+            records = self._decided(records, check)
         decode, refuse = check.decode, check.refuse
         take_event, take_record = self.events.append, self.records.append
         for record in records:
@@ -167,11 +167,11 @@ class Window:
         seen.close_window(self.last, self.processed_ms, len(offsets))
         return self._row(offsets, ids, moved_tenants)
 
-    def _decided(self, records: Sequence[Record]) -> list[Record]:
+    def _decided(self, records: Sequence[Record], check: Check) -> list[Record]:
         """Keep the records that the row calls accepted."""
         accepted = [record for record in records if record.offset in self._accepted]
         refused = [record for record in records if record.offset in self._refused]
-        self.letters += [(record, _REFUSED_BEFORE) for record in refused]
+        self.letters += [(record, _why(record, check)) for record in refused]
         self.duplicates += len(records) - len(accepted) - len(refused)
         return accepted
 
@@ -208,3 +208,11 @@ class Window:
         staying = [(event, record) for event, record in both if record.offset - self.first not in moved]
         self.events = [event for event, _ in staying]
         self.records = [record for _, record in staying]
+
+
+def _why(record: Record, check: Check) -> DeadLetter:
+    """Return the reason of a record that was refused before: today's, where there is one."""
+    try:
+        return check.refuse(check.decode(record.value)) or _REFUSED_BEFORE
+    except MalformedError as error:
+        return DeadLetter("malformed", str(error))
