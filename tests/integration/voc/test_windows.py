@@ -26,6 +26,7 @@ async def test_one_bad_record_of_500_is_a_dead_letter_and_the_last_events_of_a_q
     await line.write([*good[:200], b"{no event", *good[200:]])
     rows = await line.until_stored(499)
     assert {row["id"] for row in rows} == ids(0, 499)
+    await line.until_committed(500)
     assert [letter.value for letter in await line.letters()] == [b"{no event"]
 
     await line.write(values(500, 3))
