@@ -128,13 +128,14 @@ class App(faust.App):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.pages: dict[str, Page] = {}
+        self.pages: dict[tuple[str, str], Page] = {}
 
     def on_webserver_init(self, web: Any) -> None:
         """Add our pages; Faust calls this twice a worker, and a route can be added once."""
         pages, self.pages = self.pages, {}
-        for path, page in pages.items():
-            web.web_app.router.add_get(path, page)
+        for (method, path), page in pages.items():
+            add = getattr(web.web_app.router, f"add_{method.lower()}")  # a GET answers HEAD, too
+            add(path, page)
 
     async def on_start(self) -> None:
         """Open the clients, then start as Faust does."""

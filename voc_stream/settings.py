@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Port = 8000
     summary_token: SecretStr = SecretStr("")
+    operator_token: SecretStr = SecretStr("")
 
     # The recorder
     avaya_url: str = "http://localhost:8081/searchapi"

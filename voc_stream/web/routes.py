@@ -27,4 +27,4 @@ def attach(app: App, kit: Kit) -> None:
         """Every metric, in Prometheus text."""
         return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app.pages |= {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics_page}
+    app.pages |= {("GET", "/healthz"): healthz, ("GET", "/readyz"): readyz, ("GET", "/metrics"): metrics_page}

@@ -29,8 +29,8 @@ def attach(app: App, kit: Kit) -> None:
     app.pages |= pages(Summary(kit.warehouse.query), kit.settings.summary_token)
 
 
-def pages(summary: Summary, token: SecretStr) -> dict[str, Page]:
-    """Return the pages by their path.
+def pages(summary: Summary, token: SecretStr) -> dict[tuple[str, str], Page]:
+    """Return the pages by method and path.
 
     Args:
         summary: what they show.
@@ -50,7 +50,7 @@ def pages(summary: Summary, token: SecretStr) -> dict[str, Page]:
         must_know(token, request)
         return await _answered(summary.report, request.match_info["tenant_id"], request)
 
-    return {"/metrics/summary": metrics_summary, "/tenants/{tenant_id}/summary": tenant_summary}
+    return {("GET", "/metrics/summary"): metrics_summary, ("GET", "/tenants/{tenant_id}/summary"): tenant_summary}
 
 
 async def _answered(answer: Answer, tenant_id: str, request: web.Request) -> web.Response:

@@ -46,8 +46,8 @@ def sums() -> Sums:
 
 async def served(sums: Sums, token: str) -> Client:
     app = web.Application()
-    for path, page in pages(Summary(sums.query), SecretStr(token)).items():
-        app.router.add_get(path, page)
+    for (method, path), page in pages(Summary(sums.query), SecretStr(token)).items():
+        app.router.add_route(method, path, page)
     return TestClient(TestServer(app))
 
 
