@@ -1,22 +1,27 @@
-"""``pytest`` alone runs what needs no servers; ``pytest --integration`` runs the rest, too, on one stack for the whole session."""
+"""``pytest`` alone runs what needs no servers; ``pytest --integration`` runs the rest, too, on one stack for the whole session.
+
+What is marked ``chaos`` takes minutes: it runs only where ``-m`` asks for it, and in `make chaos`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.tally import Tally
 from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.folder import StackFolder
 from voc_stream.devstack.stack import Stack
 from voc_stream.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
-_NEEDS_STACK = tuple(ROOT / "tests" / folder for folder in ("integration", "chaos"))
+_CHAOS = ROOT / "tests" / "chaos"
+_NEEDS_STACK = (ROOT / "tests" / "integration", _CHAOS)
 _OWN_STACKS = ROOT / ".stack-test"
 # Hearing words takes a processor seconds a call; tests that are about words run a scoring service of their own.
 _WITHOUT_WORDS = {"SCORER_ASR": "off"}
@@ -24,19 +29,31 @@ _WITHOUT_WORDS = {"SCORER_ASR": "off"}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--integration", action="store_true", help="also run the tests that need the stack's servers")
+    parser.addoption("--chaos", action="store_true", help="also run the tests marked chaos, beside the others")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what lies under integration/ and chaos/; without ``--integration`` leave it out."""
+    """Mark what lies under integration/ and chaos/; leave out what was not asked for."""
     for item in items:
         if any(folder in item.path.parents for folder in _NEEDS_STACK):
             item.add_marker(pytest.mark.integration)
-    if config.getoption("--integration"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("integration")]
+        if _CHAOS in item.path.parents:
+            item.add_marker(pytest.mark.chaos)
+    unwanted = set()
+    if not config.getoption("--integration"):
+        unwanted.add("integration")
+    if "chaos" not in config.getoption("markexpr") and not config.getoption("--chaos"):
+        unwanted.add("chaos")
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in unwanted)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("integration")]
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def tally(record_property: Callable[[str, object], None]) -> Tally:
+    """Where a test of a fault says what it counted; `make chaos` adds it up."""
+    return Tally(record_property)
 
 
 @pytest.fixture(scope="session")
