@@ -14,11 +14,11 @@ _MARK = re.compile(rb"([1-9][0-9]{0,17})/([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True)
 class RequeueMark:
-    """Which letter was sent back, and for the how manieth time its record was.
+    """Which letter was sent back, and how often its record was by then.
 
     Attributes:
         letter_id: `dead_letter.id`.
-        attempt: counted from 1 over all letters of the record, not of this letter alone.
+        attempt: counted from 1, over all letters of the record.
     """
 
     letter_id: int
