@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     voc_annotate: Literal["default", "off"] = "default"
     voc_overflow_tenants: CommaList = ()
 
+    # Dead letters
+    dlq_max_requeues: Annotated[int, Field(ge=1, le=1000)] = 3
+    dlq_requeue_rate: PositiveFloat = 50.0
+    dlq_requeue_max_lag: Annotated[int, Field(ge=1)] = 1000
+
     # HTTP
     http_host: str = "127.0.0.1"
     http_port: Port = 8000
