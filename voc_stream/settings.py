@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     # Dead letters
     dlq_max_requeues: Annotated[int, Field(ge=1, le=1000)] = 3
     dlq_requeue_rate: PositiveFloat = 50.0
-    dlq_requeue_max_lag: Annotated[int, Field(ge=1)] = 1000
+    dlq_requeue_max_lag: Annotated[int, Field(ge=1)] = 500
+    dlq_requeue_max_event_lag: Annotated[int, Field(ge=1)] = 50_000
 
     # HTTP
     http_host: str = "127.0.0.1"
