@@ -43,6 +43,11 @@ def in_customer_pii(tenant_id: str, column: str, call_id: str) -> tuple[str, ...
     return (tenant_id, "customer_pii", column, call_id)
 
 
+def in_dead_letter(column: str, topic: str, partition: int, offset: int) -> tuple[str, ...]:
+    """Return what a column of `dead_letter` is bound to: the dead letter's own place in Kafka."""
+    return ("dead_letter", column, topic, str(partition), str(offset))
+
+
 class Vault:
     """Seals and opens text with AES-256-GCM, and gives pseudonyms.
 
