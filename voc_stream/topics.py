@@ -30,6 +30,7 @@ MAX_MESSAGE_BYTES = 1 << 20
 DEAD_LETTER_ROOM_BYTES = 64 << 10
 
 _DAY = 86_400
+DEAD_LETTER_SECONDS = 30 * _DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Topic:
         return replace(
             self,
             name=f"{self.name}.dlq",
-            retention_seconds=30 * _DAY,
+            retention_seconds=DEAD_LETTER_SECONDS,
             max_message_bytes=self.max_message_bytes + DEAD_LETTER_ROOM_BYTES,
             consumed=False,
         )
@@ -93,6 +94,11 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
     ours = (*CALLS_PIPELINE, *(Topic(name, "tenant's own", 12, 7 * _DAY) for name in voc_names), overflow)
     twins = tuple(twin for topic in ours if (twin := topic.dead_letter))
     return (*ours, *twins, *_of_faust(settings.kafka_group_id))
+
+
+def dead_letter_topics(settings: Settings) -> list[str]:
+    """Return the names of every dead-letter topic."""
+    return [topic.dead_letter.name for topic in all_topics(settings) if topic.dead_letter is not None]
 
 
 def _of_faust(app_id: str) -> tuple[Topic, ...]:

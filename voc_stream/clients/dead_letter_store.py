@@ -83,6 +83,13 @@ class DeadLetters:
         async with self._db.connection() as connection:
             return [LetterRow(**row) for row in await connection.fetch(statement, *values, after, limit)]
 
+    async def count(self, where: LetterFilter) -> int:
+        """Return how many letters there are."""
+        condition, values = conditions(where)
+        async with self._db.connection() as connection:
+            count: int = await connection.fetchval(f"SELECT count(*) FROM dead_letter WHERE {condition}", *values)  # noqa: S608
+            return count
+
     async def groups(self, where: LetterFilter, limit: int) -> list[Group]:
         """Return what the letters have in common, by fingerprint, the latest failure first."""
         condition, values = conditions(where)

@@ -16,6 +16,9 @@ RECORDS = Counter("voc_stage_records", "Records a stage is done with.", ("stage"
 STAGE_SECONDS = Histogram("voc_stage_seconds", "From taking a chunk of records up to resolving it.", ("stage",), buckets=_SECONDS, registry=REGISTRY)
 RETRIES = Counter("voc_stage_retries", "Attempts beyond the first.", ("stage",), registry=REGISTRY)
 DEAD_LETTERS = Counter("voc_dead_letters", "Records given up.", ("stage", "error_type"), registry=REGISTRY)
+LETTERS_READ = Counter(
+    "voc_dead_letters_read", "Records of dead-letter topics: stored, or rejected by PostgreSQL.", ("topic", "outcome"), registry=REGISTRY
+)
 IN_FLIGHT = Gauge("voc_stage_in_flight", "Records a stage is working on.", ("stage",), registry=REGISTRY)
 CONCURRENCY_LIMIT = Gauge("voc_stage_concurrency_limit", "Most records a stage works on at once.", ("stage",), registry=REGISTRY)
 QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
