@@ -19,6 +19,7 @@ Clock = Callable[[], float]
 
 # A gate that closes again within this many seconds, with nothing served, opened too early: its probe says less than the work does.
 _SOON = 60.0
+NOT_YET = "it has not answered yet"
 
 
 class Gate:
@@ -29,6 +30,7 @@ class Gate:
         probe: raises OutsideError while the dependency is not well.
         first_pause: seconds before the first probe; doubled after each that fails, and when the gate closes again soon with nothing served.
         longest_pause: bound of the pause.
+        patience: seconds that a probe may take.
         sleep: how to wait; replaced in tests.
         clock: monotonic seconds; replaced in tests.
         chance: random numbers from 0 to 1; replaced in tests.
@@ -40,7 +42,8 @@ class Gate:
         probe: Probe,
         *,
         first_pause: float = 0.5,
-        longest_pause: float = 30.0,
+        longest_pause: float = 10.0,
+        patience: float = 20.0,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
         chance: Callable[[], float] = random.random,
@@ -50,16 +53,19 @@ class Gate:
         self._probe = probe
         self._first_pause = first_pause
         self._longest_pause = longest_pause
+        self._patience = patience
         self._sleep = sleep
         self._clock = clock
         self._chance = chance
         self._opened = asyncio.Event()
         self._opened.set()
         self._probing: asyncio.Task[None] | None = None
-        self._stopped = False
+        self._asking: asyncio.Task[OutsideError | None] | None = None
+        self._stopped = self._told = False
         self._pause = first_pause
         self._last_opened = self._last_success = float("-inf")
-        self._unavailable_since: dict[str, float] = {}
+        self._failing: set[str] = set()
+        self.served = 0
         metrics.DEPENDENCY_UP.labels(dependency).set(1)
 
     @property
@@ -74,24 +80,36 @@ class Gate:
     def succeeded(self) -> None:
         """Note that the dependency just served a record."""
         self._last_success = self._clock()
-        self._unavailable_since.clear()
+        self.served += 1
+        self._failing.clear()
 
-    def unavailable(self, record: str) -> None:
-        """Note that the dependency said 503 to a record."""
-        self._unavailable_since.setdefault(record, self._clock())
+    def failed(self, record: str) -> None:
+        """Note that the dependency failed a record."""
+        self._failing.add(record)
 
-    def serves_nobody(self, record: str) -> bool:
-        """Whether it has served no record since this one began to fail, and failed another one as well."""
-        began = self._unavailable_since.get(record)
-        return began is not None and self._last_success < began and len(self._unavailable_since) > 1
+    def dismiss(self, record: str) -> None:
+        """Note that a record that failed is given up: it says nothing of the dependency any more."""
+        self._failing.discard(record)
+
+    def serves_nobody(self, record: str, served: int) -> bool:
+        """Whether it has served no record since this one began to fail, and failed another one as well.
+
+        Args:
+            record: the one that fails.
+            served: what `served` was when it began to.
+        """
+        return self.served == served and bool(self._failing - {record})
 
     async def is_down(self) -> OutsideError | None:
-        """Ask the dependency itself; the answer is why it is not well, or None."""
-        try:
-            await self._probe()
-        except OutsideError as error:
-            return error
-        return None
+        """Say why the dependency is not well, or None; it is asked itself, once for all who want to know at the same time."""
+        if self.reason is not None:
+            return OutageError(self.dependency, self.reason)
+        return await self._ask()
+
+    def doubt(self) -> None:
+        """Let nothing through until the dependency has answered a probe, which is sent at once: nobody knows yet whether it is well."""
+        if self._probing is None and not self._stopped:
+            self._shut(NOT_YET, 0.0)
 
     def close(self, error: OutsideError) -> None:
         """Let nothing through until a probe succeeds; the first probe comes after the pause that the dependency asked for, if it did."""
@@ -101,10 +119,9 @@ class Gate:
         self._opened.clear()
         if self._stopped:
             return
-        metrics.DEPENDENCY_UP.labels(self.dependency).set(0)
-        logger.warning("a dependency is not well: its stages pause", dependency=self.dependency, reason=error.reason)
+        self._tell(error.reason)
         self._pause = self._longer() if self._opened_too_early() else self._first_pause
-        self._probing = asyncio.get_running_loop().create_task(self._probe_until_well(error.retry_after), name=f"probe {self.dependency}")
+        self._shut(error.reason, error.retry_after)
 
     async def stop(self) -> None:
         """Stop probing for good: what still fails while the worker ends closes the gate and asks nobody."""
@@ -113,6 +130,19 @@ class Gate:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
             self._probing = None
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _shut(self, reason: str, wait: float | None) -> None:
+        self.reason = reason
+        self._opened.clear()
+        self._probing = asyncio.get_running_loop().create_task(self._probe_until_well(wait), name=f"probe {self.dependency}")
+
+    def _tell(self, reason: str) -> None:
+        self._told = True
+        metrics.DEPENDENCY_UP.labels(self.dependency).set(0)
+        logger.warning("a dependency is not well: its stages pause", dependency=self.dependency, reason=reason)
 
     def _opened_too_early(self) -> bool:
         return self._last_success < self._last_opened and self._clock() - self._last_opened < _SOON
@@ -120,29 +150,48 @@ class Gate:
     def _longer(self) -> float:
         return min(self._pause * 2, self._longest_pause)
 
-    async def _asked(self) -> OutsideError | None:
+    async def _ask(self) -> OutsideError | None:
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._answer(), name=f"ask {self.dependency}")
+            self._asking.add_done_callback(self._answered)
+        return await asyncio.shield(self._asking)
+
+    def _answered(self, _: object) -> None:
+        self._asking = None
+
+    async def _answer(self) -> OutsideError | None:
         try:
-            return await self.is_down()
+            async with asyncio.timeout(self._patience):
+                await self._probe()
+        except OutsideError as error:
+            return error
+        except TimeoutError:
+            return OutageError(self.dependency, f"no answer to a probe within {self._patience:g} s")
         except Exception as unknown:
             # A probe that just ended would leave the gate closed for ever.
             logger.exception("a probe met an error it does not know", dependency=self.dependency)
             return OutageError(self.dependency, f"its probe failed with {type(unknown).__name__}")
+        return None
 
-    async def _probe_until_well(self, retry_after: float | None) -> None:
+    async def _probe_until_well(self, wait: float | None) -> None:
         began = self._clock()
-        wait = retry_after if retry_after is not None else self._pause
+        wait = wait if wait is not None else self._pause
         while True:
             await self._sleep(min(wait, 600.0) * (1 + 0.2 * self._chance()))
-            error = await self._asked()
+            error = await self._ask()
             if error is None:
                 break
+            if not self._told:
+                self._tell(error.reason)
             self.reason = error.reason
             self._pause = self._longer()
             wait = error.retry_after if error.retry_after is not None else self._pause
         self.reason = None
         self._probing = None
-        self._unavailable_since.clear()
+        self._failing.clear()
         self._last_opened = self._clock()
         self._opened.set()
         metrics.DEPENDENCY_UP.labels(self.dependency).set(1)
-        logger.info("a dependency is well again", dependency=self.dependency, seconds=round(self._clock() - began, 1))
+        if self._told:
+            logger.info("a dependency is well again", dependency=self.dependency, seconds=round(self._clock() - began, 1))
+        self._told = False

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
+from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError
 from voc_stream.events.base import MalformedError, encode
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
@@ -163,6 +163,7 @@ class StageRunner:
         """Work until each delivery has an effect: passed, dropped or dead-lettered."""
         attempt = 1
         failing_since: datetime | None = None
+        served: dict[str, int] = {}
         while True:
             await self._gates_open()
             now = self._around.now()
@@ -174,12 +175,17 @@ class StageRunner:
                 retry = await self._settle(list(zip(deliveries, outcomes, strict=True)))
             except (OutageError, ThrottledError) as error:
                 await self._outlast(error)
+                attempt = 1
                 continue
             except (TransientError, RejectedError) as error:
+                if (outage := await self._outage_behind(error)) is not None:
+                    await self._outlast(outage)
+                    attempt = 1
+                    continue
                 if len(deliveries) > 1:
                     await self._one_by_one(deliveries, error)
                     return
-                retry = await self._failed(deliveries[0], error)
+                retry = await self._failed(deliveries[0], error, served)
             if retry is None:
                 return
             metrics.RETRIES.labels(self.stage.name).inc()
@@ -217,20 +223,33 @@ class StageRunner:
         self._count(concluded)
         return None
 
-    async def _failed(self, delivery: Delivery, error: OutsideError) -> Retry | None:
-        """Ask the stage what a failed attempt leads to; an outage in disguise closes the gate instead of killing the record."""
+    async def _outage_behind(self, error: OutsideError) -> OutsideError | None:
+        """Ask the dependency itself after an attempt that failed: what is down would fail every record, and each would take a time-out to say so."""
         gate = self._around.gates.get(error.dependency)
-        if gate is not None and isinstance(error, UnavailableError):
-            gate.unavailable(delivery.name)
+        return await gate.is_down() if gate is not None and isinstance(error, TransientError) else None
+
+    async def _failed(self, delivery: Delivery, error: OutsideError, served: dict[str, int]) -> Retry | None:
+        """Ask the stage what a failed attempt leads to; an outage in disguise closes the gate instead of killing the record.
+
+        Args:
+            delivery: the record.
+            error: of a dependency that is well when it is asked.
+            served: how much each dependency had served when it first failed the record; taken down here.
+        """
+        gate = self._around.gates.get(error.dependency)
+        if gate is not None and isinstance(error, TransientError):
+            gate.failed(delivery.name)
+            served.setdefault(gate.dependency, gate.served)
         verdict = self.stage.failed(delivery.event, error, delivery.facts, self._around.chance())
         if isinstance(verdict, Retry):
             logger.info("an attempt failed", stage=self.stage.name, **_fields(delivery), attempt=delivery.facts.attempt, reason=verdict.reason)
             return verdict
-        if verdict.dependency is not None and gate is not None:
-            down = await gate.is_down()
-            if down is not None or gate.serves_nobody(delivery.name):
-                await self._outlast(down or error)
-                return _ANEW
+        if verdict.dependency is not None and gate is not None and gate.serves_nobody(delivery.name, served.get(gate.dependency, -1)):
+            await self._outlast(error)
+            served.clear()
+            return _ANEW
+        if gate is not None:
+            gate.dismiss(delivery.name)
         await self._give_up([(delivery, replace(verdict, stack=frames(error)))])
         return None
 

@@ -152,23 +152,32 @@ async def test_a_probe_that_meets_an_unknown_error_is_repeated(scene: Scene) -> 
 async def test_it_serves_nobody_when_two_records_fail_and_none_was_served_since(scene: Scene) -> None:
     gate = scene.gate
     gate.succeeded()
-    gate.unavailable("a")
-    assert not gate.serves_nobody("a"), "alone it may be the record"
-    gate.unavailable("b")
+    gate.failed("a")
+    assert not gate.serves_nobody("a", gate.served), "alone it may be the record"
+    gate.failed("b")
 
-    assert gate.serves_nobody("a")
-    assert gate.serves_nobody("b")
-    assert not gate.serves_nobody("c"), "it did not fail"
+    assert gate.serves_nobody("a", gate.served)
+    assert gate.serves_nobody("b", gate.served)
 
 
 async def test_a_record_that_is_served_tells_that_it_is_not_down(scene: Scene) -> None:
     gate = scene.gate
-    gate.unavailable("a")
-    gate.unavailable("b")
+    began = gate.served
+    gate.failed("a")
     gate.succeeded()
-    gate.unavailable("a")
+    gate.failed("a")
+    gate.failed("b")
 
-    assert not gate.serves_nobody("a")
+    assert not gate.serves_nobody("a", began)
+
+
+async def test_a_record_that_was_given_up_says_nothing_of_the_next(scene: Scene) -> None:
+    gate = scene.gate
+    gate.failed("a")
+    gate.dismiss("a")
+    gate.failed("b")
+
+    assert not gate.serves_nobody("b", gate.served)
 
 
 async def test_it_can_be_asked_whether_the_dependency_is_down(scene: Scene) -> None:
@@ -176,6 +185,56 @@ async def test_it_can_be_asked_whether_the_dependency_is_down(scene: Scene) -> N
     scene.dependency.error = DOWN
 
     assert await scene.gate.is_down() is DOWN
+
+
+async def test_those_who_ask_at_the_same_time_get_one_answer(scene: Scene) -> None:
+    scene.dependency.error = DOWN
+    answers = await asyncio.gather(*(scene.gate.is_down() for _ in range(20)))
+
+    assert answers == [DOWN] * 20
+    assert scene.dependency.probes == 1
+
+
+async def test_a_closed_gate_knows_the_answer_and_asks_nobody(scene: Scene) -> None:
+    scene.gate.close(DOWN)
+    answer = await scene.gate.is_down()
+
+    assert answer is not None
+    assert answer.reason == "connection refused"
+    assert scene.dependency.probes == 0
+
+
+async def test_a_probe_that_hangs_is_an_outage() -> None:
+    never = asyncio.Event()
+
+    async def hanging() -> None:
+        await never.wait()
+
+    answer = await Gate("s3", hanging, patience=0.0).is_down()
+
+    assert answer is not None
+    assert answer.reason == "no answer to a probe within 0 s"
+
+
+async def test_a_gate_in_doubt_lets_nothing_through_until_the_dependency_answers(scene: Scene) -> None:
+    scene.gate.doubt()
+    assert not scene.gate.is_open
+    assert scene.gate.reason == "it has not answered yet"
+    await scene.next_probe()
+
+    assert scene.gate.is_open
+    assert scene.pauses.asked == [0.0], "it is asked at once"
+
+
+async def test_a_gate_in_doubt_tells_why_the_dependency_is_not_well(scene: Scene) -> None:
+    scene.dependency.error = DOWN
+    scene.gate.doubt()
+    await scene.next_probe()
+
+    assert scene.gate.reason == "connection refused"
+    scene.dependency.error = None
+    await scene.next_probe()
+    assert scene.gate.is_open
 
 
 async def test_stopping_ends_the_probing(scene: Scene) -> None:

@@ -223,26 +223,37 @@ async def test_a_record_that_fails_once_passes_at_its_second_attempt(make_world:
     assert len(world.outside.sent_to(OUT)) == 1
 
 
-async def test_attempts_that_run_out_on_a_dependency_that_is_down_wait_and_start_anew(make_world: MakeWorld) -> None:
-    errors: list[OutsideError] = [TransientError("scorer", "time-out") for _ in range(5)]
+async def test_a_failed_attempt_on_a_dependency_that_is_down_waits_for_it_and_is_not_counted(make_world: MakeWorld) -> None:
+    errors: list[OutsideError] = [TransientError("scorer", "time-out") for _ in range(3)]
     world = make_world(failing({1: errors}))
     world.dependencies["scorer"].error = OutageError("scorer", "connection refused")
     one = batch(1)
     world.runner.accept(one.records)
     await happens(world.probe_pauses.entered)
     assert one.records.pending == 1
-    assert len(errors) == 2
+    assert len(errors) == 2, "it was asked after the first"
     world.dependencies["scorer"].error = None
     world.probe_pauses.end()
     await done(one)
 
-    assert world.outside.sent_to(f"{TOPIC}.dlq") == [], "two more failures after the outage are not held against the record"
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == [], "two more failures after the outage, and a third attempt that passes"
 
 
-async def test_a_503_for_every_call_is_an_outage(make_world: MakeWorld) -> None:
-    failures = {1: [], 2: []}  # type: dict[int, list[OutsideError]]
-    for planned in failures.values():
-        planned += [UnavailableError("scorer", "it answered 503") for _ in range(7)]
+async def test_attempts_before_an_outage_are_not_held_against_the_record(make_world: MakeWorld) -> None:
+    broken, down = TransientError("scorer", "the connection broke off"), OutageError("scorer", "connection refused")
+    world = make_world(failing({1: [broken, broken, down, broken, broken]}))
+    one = batch(1)
+    world.runner.accept(one.records)
+    await happens(world.probe_pauses.entered)
+    world.probe_pauses.end()
+    await done(one)
+
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == []
+
+
+@pytest.mark.parametrize("error", [UnavailableError("scorer", "it answered 503"), TransientError("scorer", "the connection broke off")])
+async def test_the_same_failure_for_every_call_is_an_outage_though_the_probe_is_content(make_world: MakeWorld, error: OutsideError) -> None:
+    failures: dict[int, list[OutsideError]] = {1: [error] * 7, 2: [error] * 7}
     world = make_world(failing(failures))
     two = batch(1, 2)
     world.runner.accept(two.records)
