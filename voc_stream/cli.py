@@ -1,4 +1,4 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | dlq`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from voc_stream import bucket as bucket_rules
+from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
 from voc_stream import schemas as schema_writer
@@ -99,6 +100,17 @@ def attach(app: Any, settings: Settings) -> None:
     async def evaluate(self: Any, **asked: Any) -> None:  # noqa: ARG001
         """Compare what would be stored of labelled texts with their labels (docs/sentiment.md, docs/topics.md)."""
         await _run(partial(evaluation.run, **asked), settings)
+
+    _attach_operating(app, settings)
+
+
+def _attach_operating(app: Any, settings: Settings) -> None:
+    """Add what an operator does to a running pipeline."""
+
+    @app.command(*dead_letters.OPTIONS)
+    async def dlq(self: Any, **order: Any) -> None:  # noqa: ARG001
+        """Dead letters: list or group them, show one, discard them."""
+        await _run(partial(dead_letters.run, **order), settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:

@@ -113,6 +113,19 @@ class DeadLetters:
             row = await connection.fetchrow(_GET, letter_id)
         return self._opened(dict(row)) if row is not None else None
 
+    async def show(self, letter_id: int, actor: str) -> StoredLetter | None:
+        """Return what `get` does, once the audit log says who looked at it.
+
+        Raises:
+            NoKeyError: the key that sealed it is not among ours.
+            SealError: what is stored was altered.
+        """
+        letter = await self.get(letter_id)
+        if letter is not None:
+            async with self._db.connection() as connection:
+                await audit_letters(connection, actor, "dead letter shown", [(letter_id, letter.tenant_id, letter.state, letter.state)])
+        return letter
+
     async def discard(self, where: LetterFilter, limit: int, actor: str) -> int:
         """Mark open letters as discarded, oldest first, each with its row in the audit log.
 
