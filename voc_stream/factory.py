@@ -103,12 +103,14 @@ def _kit(app: App, settings: Settings) -> Kit:
         "vault": vault.probe,
     }
     gates = {name: Gate(name, probe) for name, probe in probes.items()}
+    helpers: list[Gate] = []
     return Kit(
         app=app,
         settings=settings,
         around=Surroundings(publisher=publisher, store=calls, gates=gates, crash=app.crash),
         intake=app.intake,
         runners={},
+        helpers=helpers,
         publisher=publisher,
         db=db,
         calls=calls,
@@ -123,7 +125,7 @@ def _kit(app: App, settings: Settings) -> Kit:
         seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
         ranges=EventRanges(app, CHANGELOG_PARTITIONS, publisher),
         annotating=Annotating(
-            partial(Annotator.load, partial(TopicClassifier, keywords=keywords.current), second_opinion(settings))
+            partial(Annotator.load, partial(TopicClassifier, keywords=keywords.current), second_opinion(settings, helpers.append))
             if settings.voc_annotate == "default"
             else None
         ),

@@ -20,6 +20,7 @@ from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.webhook import WebhookClient
+from voc_stream.runtime.boot import PagesFirst
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.publisher import Publisher
@@ -48,6 +49,7 @@ class Kit:
     Args:
         around: what every stage shares: publisher, store, gates, crash.
         runners: the stages that were attached, for health and metrics.
+        helpers: gates of what nothing waits for, such as a sentiment service: its work is done without it, and worse, while it is down.
     """
 
     app: Any
@@ -55,6 +57,7 @@ class Kit:
     around: Surroundings
     intake: Intake
     runners: dict[str, StageRunner | WindowedRunner]
+    helpers: list[Gate]
     publisher: Publisher
     db: Database
     calls: CallStore
@@ -111,6 +114,11 @@ class Kit:
         for client in (self.objects, self.recorder, self.scoring, self.webhooks, self.annotating):
             await client.open()
 
+    def doubt(self) -> None:
+        """Ask every dependency once; until it answers its stages wait, and the worker is not ready."""
+        for gate in (*self.gates, *self.helpers):
+            gate.doubt()
+
     async def close(self) -> None:
         """Stop probing and close the clients."""
         for gate in self.gates:
@@ -125,6 +133,7 @@ class App(faust.App):
 
     intake: Intake
     kit: Kit
+    BootStrategy = PagesFirst
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -138,8 +147,9 @@ class App(faust.App):
             add(path, page)
 
     async def on_start(self) -> None:
-        """Open the clients, then start as Faust does."""
+        """Open the clients, then start as Faust does, be the servers up or not."""
         await self.kit.open()
+        self.kit.doubt()
         await super().on_start()
 
     async def on_stop(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from faust.exceptions import ProducerSendError
+from faust.exceptions import NotReady, ProducerSendError
 
 from voc_stream.errors import OutageError, RejectedError
 
@@ -74,15 +74,17 @@ class Publisher:
         return [int(metadata.offset) for metadata in sent]
 
     async def probe(self) -> None:
-        """Ask the broker for metadata.
+        """Ask the broker for metadata. A producer that has not started is left alone: a probe's time-out must not end its start.
 
         Raises:
             OutageError: it does not answer.
         """
         try:
+            client = self._app.producer._ensure_producer().client  # noqa: SLF001 - Faust offers no metadata request
             async with asyncio.timeout(5.0):
-                producer = await self._app.maybe_start_producer()
-                client = producer._ensure_producer().client  # noqa: SLF001 - Faust offers no metadata request
                 await client.fetch_all_metadata()
-        except (KafkaError, ProducerSendError, TimeoutError, OSError) as error:
-            raise OutageError("kafka", type(error).__name__) from error
+        except NotReady as error:
+            raise OutageError("kafka", "not connected yet") from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            known = type(error) not in {KafkaError, TimeoutError}
+            raise OutageError("kafka", type(error).__name__ if known else "no broker answers") from error

@@ -2,7 +2,7 @@
 
 Stock Faust spends about 115 µs on every message and commits past records that are not resolved. Here an agent gets one event per
 fetched batch of one partition, and the commit position is the ledger's. Changelogs and Faust's internal topics keep the stock path.
-While Kafka is down both clients wait between their tries.
+While Kafka is down both clients wait between their tries, and their start waits for a broker.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from voc_stream.logs import get_logger
+from voc_stream.runtime.broker_start import wait_for_broker
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.metadata_pace import pace_metadata
 from voc_stream.runtime.parsed_records import completed, keep_as_parsed
@@ -286,6 +287,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:
         consumer = super()._create_consumer(loop=loop)
         pace_metadata(consumer._client)  # noqa: SLF001 - it has no public name
+        wait_for_broker(consumer._client, lambda: self.should_stop or self.app.should_stop)  # noqa: SLF001
         return consumer
 
 
@@ -295,6 +297,7 @@ class Producer(driver.Producer):
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         producer = super()._new_producer(transactional_id)
         pace_metadata(producer.client)
+        wait_for_broker(producer.client, lambda: self.should_stop or self.app.should_stop)
         return producer
 
 

@@ -101,8 +101,12 @@ class RemoteSentiment:
         return await self._client.score(parts)
 
 
-def second_opinion(settings: Settings) -> Callable[[SentimentScorer], SecondOpinion] | None:
+def second_opinion(settings: Settings, watch: Callable[[Gate], None] = lambda _: None) -> Callable[[SentimentScorer], SecondOpinion] | None:
     """Return what makes the second opinion that the settings ask for; None for the default, which needs none.
+
+    Args:
+        settings: SENTIMENT_*.
+        watch: told of the gate of a service, once it is made.
 
     Raises:
         SettingsError: SENTIMENT_MODEL=embed without the group `embed`.
@@ -114,7 +118,7 @@ def second_opinion(settings: Settings) -> Callable[[SentimentScorer], SecondOpin
             _check_installed()
             return partial(_embedded, settings)
         case "remote":
-            return partial(_remote, settings)
+            return partial(_remote, settings, watch)
 
 
 def _embedded(settings: Settings, scorer: SentimentScorer) -> SecondOpinion:
@@ -125,13 +129,15 @@ def _embedded(settings: Settings, scorer: SentimentScorer) -> SecondOpinion:
     return SecondOpinion(model, cache, gate, budget=settings.annotate_budget_seconds, batch=_SENTENCES_A_STEP, in_flight=1)
 
 
-def _remote(settings: Settings, _: SentimentScorer) -> SecondOpinion:
+def _remote(settings: Settings, watch: Callable[[Gate], None], _: SentimentScorer) -> SecondOpinion:
     client = SentimentClient(settings)
     cache = ScoreCache(f"{client.name}:{settings.sentiment_url}", settings.sentiment_cache_size)
+    gate = Gate(DEPENDENCY, client.probe)
+    watch(gate)
     return SecondOpinion(
         RemoteSentiment(client),
         cache,
-        Gate(DEPENDENCY, client.probe),
+        gate,
         budget=settings.annotate_budget_seconds,
         batch=settings.sentiment_batch_size,
         in_flight=settings.sentiment_in_flight,

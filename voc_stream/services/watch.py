@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from faust.exceptions import ConsumerNotStarted
+
 from voc_stream.runtime.gate import Gate
 
 
@@ -45,9 +47,21 @@ def unready_reasons(app: Any, gates: Sequence[Gate]) -> list[str]:
         reasons.append("rebalancing")
     elif app.in_recovery:
         reasons.append("recovering its tables")
-    elif not app.consumer.assignment():
+    elif not _assignment(app.consumer):
         reasons.append("no partitions are assigned")
-    return reasons + [f"{gate.dependency}: {gate.reason}" for gate in gates if not gate.is_open]
+    return reasons + closed(gates)
+
+
+def closed(gates: Sequence[Gate]) -> list[str]:
+    """Return which dependencies are not well, and why."""
+    return [f"{gate.dependency}: {gate.reason}" for gate in gates if not gate.is_open]
+
+
+def _assignment(consumer: Any) -> set[Any]:
+    try:
+        return set(consumer.assignment())
+    except ConsumerNotStarted:
+        return set()  # it waits for a broker
 
 
 async def _check(consumer: Any) -> None:

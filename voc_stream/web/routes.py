@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from voc_stream.kit import App, Kit
 from voc_stream.runtime import metrics
-from voc_stream.services.watch import unready_reasons
+from voc_stream.services.watch import closed, unready_reasons
 
 
 def attach(app: App, kit: Kit) -> None:
@@ -18,9 +18,11 @@ def attach(app: App, kit: Kit) -> None:
         return web.json_response({"status": "ok"})
 
     async def readyz(_request: web.Request) -> web.Response:
-        """Ready for work, or why not."""
+        """Ready for work, or why not; and what it works without (`degraded`)."""
         reasons = unready_reasons(app, kit.gates)
-        status = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        status: dict[str, object] = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        if degraded := closed(kit.helpers):
+            status["degraded"] = degraded
         return web.json_response(status, status=503 if reasons else 200)
 
     async def metrics_page(_request: web.Request) -> web.Response:

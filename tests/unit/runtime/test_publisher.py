@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, NotLeaderForPartitionError, UnknownTopicOrPartitionError
-from faust.exceptions import ProducerSendError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, NotLeaderForPartitionError, UnknownTopicOrPartitionError
+from faust.exceptions import NotReady, ProducerSendError
 
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.runtime.publisher import Outgoing, Publisher
@@ -22,7 +23,7 @@ class FakeProducer:
     def __init__(self, *, on_send: BaseException | None = None, on_ack: BaseException | None = None, answers: bool = True) -> None:
         self.sent: list[tuple[Any, ...]] = []
         self._on_send, self._on_ack, self._answers = on_send, on_ack, answers
-        self.client = self
+        self.client = self.producer = self
 
     async def maybe_start_producer(self) -> FakeProducer:
         return self
@@ -100,3 +101,11 @@ async def test_the_probe_is_well_when_the_broker_answers_and_an_outage_otherwise
     await Publisher(FakeProducer()).probe()
     with pytest.raises(OutageError, match="KafkaConnectionError"):
         await Publisher(FakeProducer(on_ack=KafkaConnectionError())).probe()
+    with pytest.raises(OutageError, match="no broker answers"):
+        await Publisher(FakeProducer(on_ack=KafkaError("over all known brokers"))).probe()
+
+
+async def test_the_probe_neither_starts_a_producer_nor_waits_for_its_start() -> None:
+    starting = SimpleNamespace(producer=SimpleNamespace(_ensure_producer=Mock(side_effect=NotReady())))
+    with pytest.raises(OutageError, match="not connected yet"):
+        await Publisher(starting).probe()
