@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from voc_stream.devstack.child import die_with
 from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.folder import StackFolder, read_endpoints
 from voc_stream.devstack.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,6 +38,7 @@ class WorkerProcess:
         self.log = log
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         self._env = {**kept, "STACK_DIR": str(stack_dir), "STATE_DIR": str(state_dir), "HTTP_PORT": str(self.port), **(settings or {})}
+        self._has_scorer = "SCORING_URL" in {**read_endpoints(StackFolder(stack_dir).endpoints_file), **self._env}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,10 +61,14 @@ class WorkerProcess:
             )
 
     def ready(self) -> bool:
-        """Whether `/readyz` says so."""
+        """Whether `/readyz` says so; on a stack without a scoring service, whether it has nothing else against it."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                reasons = json.load(refusal)["reasons"]
+            return not self._has_scorer and all(reason.startswith("scorer: ") for reason in reasons)
         except (urllib.error.URLError, OSError):
             return False
 
