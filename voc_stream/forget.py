@@ -39,7 +39,7 @@ async def forget(settings: Settings, echo: Echo, *, tenant: str, customer: str |
     async with _forgetting(settings) as forgetting:
         found = await forgetting.find(tenant, customer)
         calls = "all calls" if found.calls is None else f"{len(found.calls)} calls"
-        echo(f"{whose}: {found.events} events, {calls}")
+        echo(f"{whose}: {found.events} events, {calls}, {found.letters} dead letters")
         if not yes:
             echo("nothing was deleted: --yes does it")
             return 0
@@ -47,13 +47,14 @@ async def forget(settings: Settings, echo: Echo, *, tenant: str, customer: str |
     echo(f"voc_events: {done.events} events deleted")
     echo(f"views: {done.days} days made anew, and now as the events say")
     echo(f"call_scores, call_composite: {done.call_rows} rows deleted, and {done.composites} in PostgreSQL")
+    echo(f"dead_letter: {done.letters} rows deleted")
     echo("audit_log: written")
-    echo(f"forget: events={done.events} days={done.days} call_rows={done.call_rows} composites={done.composites}")
+    echo(f"forget: events={done.events} days={done.days} call_rows={done.call_rows} composites={done.composites} letters={done.letters}")
     return 0
 
 
 async def expire(settings: Settings, echo: Echo) -> int:
-    """Delete the events that are older than [retention_days] of the tenants file says, as the leader does each day.
+    """Delete the events that are older than [retention_days] of the tenants file says, and dead letters older than 30 days, as the leader does.
 
     Args:
         settings: TENANTS_FILE, POSTGRES_DSN, CLICKHOUSE_*.
@@ -66,11 +67,13 @@ async def expire(settings: Settings, echo: Echo) -> int:
         OutsideError: a server failed; what was begun is finished by the same command.
     """
     retention = TenantsFile(settings.tenants_file).current().retention
+    today = datetime.now(UTC).date()
     async with _forgetting(settings) as forgetting:
-        done = await forgetting.expire(retention, datetime.now(UTC).date())
+        done = await forgetting.expire(retention, today)
+        letters = await forgetting.expire_letters(today)
     for whose, gone in done.items():
         echo(f"{whose}: {gone.events} events deleted, {gone.days} days of views made anew")
-    echo(f"expire: events={sum(gone.events for gone in done.values())}")
+    echo(f"expire: events={sum(gone.events for gone in done.values())} letters={letters}")
     return 0
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.call_removal import CallRemoval
 from voc_stream.clients.clickhouse_client import ClickHouse
+from voc_stream.clients.dead_letter_store import DeadLetters
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.voc_minutes import rebuild_minutes
 from voc_stream.clients.voc_removal import Selection, VocRemoval
 from voc_stream.clients.voc_sums import VocSums
 from voc_stream.security.vault import NoKeyError, Vault
 from voc_stream.stages.tenants import Retention
+from voc_stream.topics import DEAD_LETTER_SECONDS
 
 _OLDEST = "SELECT tenant_id, toDate(min(at)) AS oldest FROM voc_sums WHERE by = 'day' AND events > 0 GROUP BY tenant_id ORDER BY tenant_id"
 # `voc_minutes` holds no more.
@@ -33,12 +35,16 @@ class Found:
     Attributes:
         selection: the events.
         calls: their calls; None: all of the tenant's.
+        references: what else may stand for the customer in PostgreSQL.
         events: how many.
+        letters: stored dead letters that are known to be about them.
     """
 
     selection: Selection
     calls: set[str] | None
+    references: set[str]
     events: int
+    letters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,14 @@ class Forgotten:
         days: whose views were made anew.
         call_rows: deleted from `call_scores` and `call_composite`, in ClickHouse.
         composites: deleted from `call_composite` in PostgreSQL.
+        letters: deleted from `dead_letter`.
     """
 
     events: int
     days: int
     call_rows: int = 0
     composites: int = 0
+    letters: int = 0
 
 
 class Forgetting:
@@ -76,6 +84,7 @@ class Forgetting:
         self._removal = VocRemoval(client)
         self._sums = VocSums(client)
         self._calls = CallRemoval(db)
+        self._letters = DeadLetters(db, vault)
 
     async def find(self, tenant: str, customer: str | None) -> Found:
         """Return what `forget` would delete.
@@ -85,18 +94,20 @@ class Forgetting:
             customer: one customer only: the id that events carry, or the other party that the recorder told.
         """
         if customer is None:
-            selection, calls = Selection.of_tenant(tenant), None
+            selection, calls, references = Selection.of_tenant(tenant), None, set[str]()
         else:
             references = {customer, self._reference(tenant, customer)}
             calls = await self._removal.calls_of(tenant, customer) | await self._calls.calls_of(tenant, references)
             selection = Selection.of_customer(tenant, customer, calls)
-        return Found(selection, calls, await self._removal.count(selection))
+        letters = await self._letters.count_of(tenant, calls, references)
+        return Found(selection, calls, references, await self._removal.count(selection), letters)
 
     async def forget(self, tenant: str, customer: str | None) -> Forgotten:
         """Delete the events of a tenant or customer that are stored now, and the scores of their calls; see `find`."""
         found = await self.find(tenant, customer)
         subject = f"tenant {tenant}" if customer is None else f"customer {self._reference(tenant, customer)}"
         await write_audit(self._db, self._actor, "forget begun", subject, tenant=tenant, after={"events": found.events})
+        letters = await self._letters.forget(tenant, found.calls, found.references)
         composites = await self._calls.delete_composites(tenant, found.calls)
         call_rows = await self._removal.delete_calls(tenant, found.calls)
         events = await self._removal.delete(found.selection)
@@ -105,7 +116,7 @@ class Forgetting:
         call_rows += await self._removal.delete_calls(tenant, found.calls)
         days = await self._sums.mend(tenants=[tenant])
         await rebuild_minutes(self._client)
-        forgotten = Forgotten(events, len(days), call_rows, composites)
+        forgotten = Forgotten(events, len(days), call_rows, composites, letters)
         await write_audit(self._db, self._actor, "forgotten", subject, tenant=tenant, after=asdict(forgotten))
         return forgotten
 
@@ -132,6 +143,11 @@ class Forgetting:
                 await write_audit(self._db, self._actor, "expired", f"events kept for {days} days", tenant=tenant, after=after)
             done[f"{days} days: {', '.join(tenants)}"] = forgotten
         return done
+
+    async def expire_letters(self, today: date) -> int:
+        """Delete the dead letters that Kafka has deleted by now, whosever they are; return how many."""
+        now = datetime.combine(today, time(), UTC)
+        return await self._letters.expire(now - timedelta(seconds=DEAD_LETTER_SECONDS))
 
     async def _expired(self, retention: Retention, today: date) -> Mapping[int, Collection[str]]:
         """Return the tenants that have days to delete, by how many days they keep."""

@@ -85,7 +85,7 @@ async def test_a_customer_goes_with_all_that_happened_in_its_calls_and_nobody_el
     assert minutes == await warehouse.query("SELECT sum(scored) AS scored FROM voc_event_minutes")
     (begun, done) = audited(own)
     assert begun[:2] + begun[3:] == ("jane", "forget begun", "acme", {"events": 3})
-    assert done[1:2] + done[3:] == ("forgotten", "acme", {"events": 3, "days": 2, "call_rows": 0, "composites": 0})
+    assert done[1:2] + done[3:] == ("forgotten", "acme", {"events": 3, "days": 2, "call_rows": 0, "composites": 0, "letters": 0})
     assert "k1" not in begun[2] + done[2]
 
 
@@ -230,12 +230,12 @@ async def test_the_commands_say_what_they_do(own: Settings, warehouse: Warehouse
     now = datetime.now(UTC)
     await store(warehouse, [(call_value(1, timestamp=now), SAD), (call_value(2, tenant_id="globex", timestamp=now), SAD)])
     assert await commands.forget(own, said.append, tenant="acme", customer="k1", yes=False) == 0
-    assert said == ["that customer of tenant acme: 1 events, 1 calls", "nothing was deleted: --yes does it"]
+    assert said == ["that customer of tenant acme: 1 events, 1 calls, 0 dead letters", "nothing was deleted: --yes does it"]
     assert len(await left(warehouse)) == 2
     assert await commands.forget(own, said.append, tenant="acme", customer="k1", yes=True) == 0
-    assert said[-1] == "forget: events=1 days=1 call_rows=0 composites=0"
+    assert said[-1] == "forget: events=1 days=1 call_rows=0 composites=0 letters=0"
     assert await commands.expire(own, said.append) == 0
-    assert said[-1] == "expire: events=0"
+    assert said[-1] == "expire: events=0 letters=0"
     assert await commands.views(own, said.append, days=[], mend=False) == 0
     await warehouse.command("INSERT INTO voc_sums (tenant_id, by, at, events) VALUES ('acme', 'day', '2026-11-02', 7)")
     assert await commands.views(own, said.append, days=[], mend=False) == 1
