@@ -62,11 +62,11 @@ class Loan:
 
     Attributes:
         ids: of the letters asked for, those that are lent.
-        along: how many older letters of the same things went along; known once the block has ended.
+        along: older letters of the same things, which go with those that are sent; known once the block has ended.
     """
 
     ids: frozenset[int]
-    along: int = 0
+    along: frozenset[int] = frozenset()
     _connection: Connection = field(repr=False, kw_only=True)
     _sent: list[tuple[LetterRow, Mapping[str, Any]]] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ class Loan:
         rows = [(letter.id, letter.tenant_id, after) for letter, after in self._sent]
         # Two newest of one thing may have been sent, where it was dead-lettered in two ways at the same time.
         along = {row["id"]: (row["id"], row["tenant_id"], {"state": "requeued", "with": row["newest"]}) for row in older if row["id"] not in sent}
-        self.along = len(along)
+        self.along = frozenset(along)
         rows += along.values()
         await self._connection.execute(_SENT_BACK, [row[0] for row in rows], now)
         encoded = [msgspec.json.encode(after).decode() for _, _, after in rows]

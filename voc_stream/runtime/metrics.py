@@ -19,6 +19,7 @@ DEAD_LETTERS = Counter("voc_dead_letters", "Records given up.", ("stage", "error
 LETTERS_READ = Counter(
     "voc_dead_letters_read", "Records of dead-letter topics: stored, or rejected by PostgreSQL.", ("topic", "outcome"), registry=REGISTRY
 )
+REQUEUED = Counter("voc_dead_letters_requeued", "Dead letters sent back to their topic by this worker's pages.", ("topic",), registry=REGISTRY)
 IN_FLIGHT = Gauge("voc_stage_in_flight", "Records a stage is working on.", ("stage",), registry=REGISTRY)
 CONCURRENCY_LIMIT = Gauge("voc_stage_concurrency_limit", "Most records a stage works on at once.", ("stage",), registry=REGISTRY)
 QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
