@@ -159,6 +159,15 @@ class Settings(BaseSettings):
     scorer_max_seconds: PositiveFloat = 14_400.0
     scorer_min_seconds: PositiveFloat = 3.0
 
+    # Pauses
+    self_pause_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    self_pause_sample: Annotated[int, Field(ge=1, le=100_000)] = 200
+    self_pause_run: PositiveInt = 30
+    self_pause_tenants: PositiveInt = 3
+    self_pause_seconds: PositiveFloat = 300.0
+    tenant_call_letters_per_second: PositiveFloat = 1.0
+    tenant_event_letters_per_second: PositiveFloat = 100.0
+
     # Topics
     topics_file: Path | None = None
 

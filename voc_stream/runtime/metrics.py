@@ -22,6 +22,17 @@ LETTERS_READ = Counter(
 REQUEUED = Counter("voc_dead_letters_requeued", "Dead letters sent back to their topic by this worker's pages.", ("topic",), registry=REGISTRY)
 IN_FLIGHT = Gauge("voc_stage_in_flight", "Records a stage is working on.", ("stage",), registry=REGISTRY)
 CONCURRENCY_LIMIT = Gauge("voc_stage_concurrency_limit", "Most records a stage works on at once.", ("stage",), registry=REGISTRY)
+STAGE_PAUSED = Gauge(
+    "voc_stage_paused",
+    "1 while a stage stands still: by an operator, by itself, or because no dead letter can be written.",
+    ("stage", "by"),
+    registry=REGISTRY,
+)
+SELF_PAUSES = Counter("voc_stage_self_pauses", "Times that a stage paused itself for its dead letters.", ("stage",), registry=REGISTRY)
+PAUSED_TENANTS = Gauge("voc_paused_tenants", "Tenants that an operator paused; stage * is every one.", ("stage",), registry=REGISTRY)
+THROTTLED = Counter(
+    "voc_throttled_records", "Records set aside, or moved to the overflow topic, for their tenant's dead letters.", ("stage",), registry=REGISTRY
+)
 QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
 DEPENDENCY_UP = Gauge("voc_dependency_up", "1 if the dependency is well, else 0 and its stages pause.", ("dependency",), registry=REGISTRY)
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records in the assigned partitions beyond the committed offsets.", ("topic", "group"), registry=REGISTRY)
