@@ -12,10 +12,12 @@ import msgspec
 
 from voc_stream import topics
 from voc_stream.clients.letter_rows import State
-from voc_stream.runtime.dead_letter import LONGEST_REASON, PREFIX, fingerprint
+from voc_stream.runtime.dead_letter import KEPT_BYTES, LONGEST_REASON, PREFIX, fingerprint
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.requeue_mark import mark_of, unmarked
 
+# Of an original that is larger, as no stage of ours takes one, its beginning is stored; Kafka has the rest.
+MOST_BYTES = 2 << 20
 # Records of these topics name their call by their key, also where the value cannot be read.
 KEYED_BY_CALL = frozenset(topic.name for topic in topics.CALLS_PIPELINE if topic.key == "call_id")
 
@@ -44,7 +46,7 @@ class StoredLetter:
         retries: attempts after the first.
         requeues: how often this record was sent back before it failed this time.
         requeued_from: the letter that it was sent back from.
-        cut_from: where the original was too large to be kept, its whole size in bytes; such a letter cannot be sent back.
+        cut_from: where the original was too large to be kept, the size of its value in bytes; such a letter cannot be sent back.
         key: the original's bytes.
         value: as `key`.
         headers: the original's, without ours and without the mark of a requeue; a value is bytes, or None, which Kafka allows.
@@ -90,7 +92,8 @@ def read_letter(record: Any) -> StoredLetter:
     original, added = _split(record.headers)
     mark = mark_of(original)
     written_at = datetime.fromtimestamp(max(0, record.timestamp) / 1000, UTC)
-    topic = added.get("topic") or record.topic.removesuffix(".dlq")
+    topic = added.get("topic", "")[:249] or record.topic.removesuffix(".dlq")
+    key, value, headers, cut_from = _kept(record.key, record.value, unmarked(original) if mark else original)
     stage = added.get("stage", "unknown")[:32]
     error_type = added.get("error-type", "unknown")[:64]
     reason = added.get("reason", "the record does not say why it is here")[:LONGEST_REASON]
@@ -115,10 +118,10 @@ def read_letter(record: Any) -> StoredLetter:
         last_failed_at=_time(added.get("last-failure")) or written_at,
         requeues=mark.attempt if mark else 0,
         requeued_from=mark.letter_id if mark else None,
-        cut_from=_number(added.get("cut") or added.get("cut-from-bytes")),
-        key=record.key,
-        value=record.value,
-        headers=unmarked(original) if mark else original,
+        cut_from=_number(added.get("cut") or added.get("cut-from-bytes")) or cut_from,
+        key=key,
+        value=value,
+        headers=headers,
         customer=next((text for text in (about.customer_id, about.other_parties) if isinstance(text, str) and text), None),
     )
 
@@ -147,6 +150,12 @@ def _split(headers: Sequence[tuple[str, Any]]) -> tuple[AnyHeaders, Mapping[str,
     begin = max((index for index, (name, _) in enumerate(headers) if name == _FIRST_ADDED), default=len(headers))
     added = {name.removeprefix(PREFIX): _text(value) for name, value in headers[begin:] if name.startswith(PREFIX)}
     return tuple((name, value) for name, value in headers[:begin]), added
+
+
+def _kept(key: bytes | None, value: bytes | None, headers: AnyHeaders) -> tuple[bytes | None, bytes | None, AnyHeaders, int | None]:
+    if sum(len(part or b"") for part in (key, value, *(value for _, value in headers))) <= MOST_BYTES:
+        return key, value, headers, None
+    return key and key[:KEPT_BYTES], value and value[:KEPT_BYTES], (), len(value or b"")
 
 
 def _text(value: bytes | None) -> str:
