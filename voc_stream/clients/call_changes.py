@@ -176,20 +176,7 @@ class Transition:
         audio, self._audio = self._audio, []
         if not audio:
             return
-        await self.connection.execute(
-            _ASSETS,
-            [one.call_id for one in audio],
-            [one.s3_key for one in audio],
-            [one.sha256 for one in audio],
-            [one.codec for one in audio],
-            [one.sample_rate for one in audio],
-            [one.channels for one in audio],
-            [round(one.duration, 2) for one in audio],
-            [one.size_bytes for one in audio],
-            [one.ingest_delay_ms for one in audio],
-            [one.event_ts for one in audio],
-            [one.ingest_uuid for one in audio],
-        )
+        await write_assets(self.connection, audio)
         await self._move([one.call_id for one in audio], Status.DOWNLOADED, None)
 
     async def _parked(self, change: Parked) -> Happening:
@@ -260,6 +247,24 @@ class Transition:
             "illegal_transition", call_id=told.call_id, stage=told.stage, what=told.what, status=status, topic=told.at.topic, offset=told.at.offset
         )
         return replace(told, status=status, detail=f"refused: the call is {status or 'unknown'}")
+
+
+async def write_assets(connection: Connection, audio: Sequence[AudioReady]) -> None:
+    """Insert the rows of recordings, or replace those of other ones; the calls stay as they are."""
+    await connection.execute(
+        _ASSETS,
+        [one.call_id for one in audio],
+        [one.s3_key for one in audio],
+        [one.sha256 for one in audio],
+        [one.codec for one in audio],
+        [one.sample_rate for one in audio],
+        [one.channels for one in audio],
+        [round(one.duration, 2) for one in audio],
+        [one.size_bytes for one in audio],
+        [one.ingest_delay_ms for one in audio],
+        [one.event_ts for one in audio],
+        [one.ingest_uuid for one in audio],
+    )
 
 
 async def write_enriched(connection: Connection, vault: Vault, changes: Sequence[Enriched]) -> list[Happening]:

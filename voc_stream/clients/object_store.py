@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import io
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,17 +19,21 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 from voc_stream.clients.byte_budget import ByteBudget
-from voc_stream.clients.s3_faults import DEPENDENCY, code_of, faults
+from voc_stream.clients.s3_faults import DEPENDENCY, bounded, code_of, faults
 from voc_stream.clients.s3_parts import Parts, crc32_of
 from voc_stream.clients.s3_put import DirectPut
 from voc_stream.clients.s3_upload import MultipartUpload
-from voc_stream.clients.streams import ByteStream
+from voc_stream.clients.streams import ByteStream, Pace
 from voc_stream.errors import RejectedError, TransientError
 from voc_stream.settings import Settings
 from voc_stream.stages.keys import tag_value
 from voc_stream.stages.outside import Stored
 
 CHUNK = 64 << 10
+
+_CONNECT_SECONDS = 10.0
+# Bytes a second.
+_SLOWEST_UPLOAD = 64 << 10
 
 # Of all uploads' part buffers together: 32 parts of 5 MiB.
 PART_MEMORY = 160 << 20
@@ -96,10 +101,10 @@ class ObjectStore:
                 options = self._options(content_type, metadata())
                 await self._put(stored, parts.buffer, parts.checksum, options, tags(stored))
                 return stored
-            upload = MultipartUpload(self._client, self._bucket, key, self._cleanups)
+            upload = MultipartUpload(self._client, self._bucket, key, self._cleanups, self._patience)
             await upload.send(parts, self._options(content_type, metadata()))
         stored = Stored(key=key, sha256=parts.sha256, size=parts.size)
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(0)):
             tag_set = [{"Key": name, "Value": tag_value(value)} for name, value in tags(stored).items()]
             await self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": tag_set})
         return stored
@@ -129,7 +134,7 @@ class ObjectStore:
         Raises:
             RejectedError: it is not there.
         """
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(0)):
             answer = await self._client.get_object(Bucket=self._bucket, Key=key)
         body = answer["Body"]
         try:
@@ -139,7 +144,7 @@ class ObjectStore:
 
     async def head(self, key: str) -> Stored | None:
         """Return what lies under a key, or None; the hash is the object's tag."""
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(0)):
             try:
                 # The tags first: unlike HEAD, their answer tells a missing bucket from a missing key.
                 tagging = await self._client.get_object_tagging(Bucket=self._bucket, Key=key)
@@ -150,6 +155,28 @@ class ObjectStore:
                 raise
         tags = {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
         return Stored(key=key, sha256=tags.get("sha256", ""), size=head["ContentLength"])
+
+    async def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the bytes of those objects that are there, by key.
+
+        Lists each folder once, from the first of its keys to the last: a thousand objects a request, those of others in between too.
+        """
+        folders: defaultdict[str, set[str]] = defaultdict(set)
+        for key in keys:
+            folders[key.rpartition("/")[0]].add(key)
+        found: dict[str, int] = {}
+        for folder, wanted in folders.items():
+            last = max(wanted)
+            # `StartAfter` leaves out its own key: what is shorter comes before.
+            start = min(wanted)[:-1]
+            with faults(self._bucket):
+                pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=f"{folder}/", StartAfter=start)
+                async for page in pages:
+                    there = page.get("Contents", ())
+                    found |= {each["Key"]: each["Size"] for each in there if each["Key"] in wanted}
+                    if there and there[-1]["Key"] >= last:
+                        break
+        return found
 
     async def abort_orphans(self, older_than: timedelta) -> int:
         """Abort the uploads that a killed worker left: begun, and last added to, longer ago than `older_than`. Return how many."""
@@ -168,7 +195,7 @@ class ObjectStore:
 
     async def probe(self) -> None:
         """Raise what is wrong with S3 or the bucket."""
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(0)):
             await self._client.head_bucket(Bucket=self._bucket)
 
     async def _untouched_since(self, cutoff: datetime, where: Mapping[str, str]) -> bool:
@@ -181,22 +208,28 @@ class ObjectStore:
     async def _put(self, stored: Stored, body: io.BytesIO, crc32: str, options: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         tagging = urlencode({name: tag_value(value) for name, value in tags.items()})
         headers = {"x-amz-checksum-crc32": crc32, "x-amz-tagging": tagging, **_headers(options)}
-        if self._direct is not None and await self._direct.put(stored.key, body, stored.sha256, headers):
+        if self._direct is not None and await self._direct.put(stored.key, body, stored.sha256, headers, self._patience(stored.size)):
             return
         body.seek(0)
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(stored.size)):
             await self._client.put_object(
                 Bucket=self._bucket, Key=stored.key, Body=body, ContentLength=stored.size, ChecksumCRC32=crc32, Tagging=tagging, **options
             )
 
     async def _chunks(self, body: Any, size: int) -> AsyncIterator[bytes]:
         got = 0
+        pace = Pace(DEPENDENCY, self._settings.s3_timeout_seconds)
         with faults(self._bucket):
-            while chunk := await body.read(CHUNK):
+            while chunk := await pace.of(body.read(CHUNK)):
                 got += len(chunk)
                 yield chunk
         if got != size:
             raise TransientError(DEPENDENCY, "the object broke off")
+
+    def _patience(self, size: int) -> float:
+        """Return the seconds that a call with a body of so many bytes may take, its second attempt included."""
+        seconds = self._settings.s3_timeout_seconds
+        return 2 * (min(seconds, _CONNECT_SECONDS) + seconds + size / _SLOWEST_UPLOAD)
 
     def _options(self, content_type: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         options: dict[str, Any] = {"ContentType": content_type, "Metadata": dict(metadata), "ServerSideEncryption": self._settings.s3_sse}
@@ -231,7 +264,7 @@ def _config(settings: Settings) -> AioConfig:
         s3["payload_signing_enabled"] = False
     return AioConfig(
         max_pool_connections=2 * settings.download_in_flight + settings.scoring_in_flight + 8,
-        connect_timeout=min(settings.s3_timeout_seconds, 10.0),
+        connect_timeout=min(settings.s3_timeout_seconds, _CONNECT_SECONDS),
         read_timeout=settings.s3_timeout_seconds,
         retries={"total_max_attempts": 2, "mode": "standard"},
         tcp_keepalive=True,
