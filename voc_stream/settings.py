@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     state_dir: Path = Path(".state")
+    state_min_free_bytes: Annotated[int, Field(ge=0)] = 256 << 20
+
+    # Health
+    health_stuck_seconds: PositiveFloat = 1200.0
+    health_group_seconds: PositiveFloat = 30.0
+    watchdog_seconds: Annotated[float, Field(ge=0)] = 60.0
 
     # Kafka
     kafka_bootstrap: CommaList = ("localhost:9092",)
@@ -141,6 +147,7 @@ class Settings(BaseSettings):
     scoring_in_flight: Annotated[int, Field(ge=1, le=1024)] = 4
     scoring_attempts: PositiveInt = 3
     scoring_timeout_seconds: PositiveFloat = 900.0
+    scoring_check_seconds: PositiveFloat = 15.0
     scoring_batch_below_seconds: Annotated[float, Field(ge=0)] = 15.0
     scoring_batch_size: Annotated[int, Field(ge=1, le=64)] = 8
 

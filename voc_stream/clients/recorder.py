@@ -14,7 +14,7 @@ import aiohttp
 from voc_stream.clients.http_faults import HTTP_FAULTS, connection_fault, status_fault
 from voc_stream.clients.recorder_time import Window, windows
 from voc_stream.clients.recorder_xml import MalformedResultError, SearchReader
-from voc_stream.clients.streams import ByteStream
+from voc_stream.clients.streams import ByteStream, Pace
 from voc_stream.clients.tls import ResumingContext
 from voc_stream.errors import NotThereYetError, OutageError, RejectedError, TransientError
 from voc_stream.settings import Settings
@@ -151,14 +151,17 @@ class RecorderClient:
             raise RuntimeError(msg)
         params = question | {"command": command.value}
         try:
-            return await self._session.get(self._settings.avaya_url, params=params, headers=headers, allow_redirects=False)
+            # Of connecting and of the answer's head; what comes byte by byte is never silent.
+            async with asyncio.timeout(2 * self._settings.avaya_timeout_seconds):
+                return await self._session.get(self._settings.avaya_url, params=params, headers=headers, allow_redirects=False)
         except HTTP_FAULTS as error:
             raise connection_fault(DEPENDENCY, error) from error
 
     async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         total = 0
+        pace = Pace(DEPENDENCY, self._settings.avaya_timeout_seconds)
         try:
-            async for chunk in response.content.iter_chunked(CHUNK):
+            while chunk := await pace.of(response.content.read(CHUNK)):
                 total += len(chunk)
                 self._check_size(total)
                 yield chunk

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from botocore.exceptions import (
@@ -40,6 +41,14 @@ def faults(bucket: str) -> Iterator[None]:
         raise OutageError(DEPENDENCY, "it cannot be reached") from error
     except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
         raise TransientError(DEPENDENCY, f"the connection failed ({type(error).__name__})") from error
+
+
+@asynccontextmanager
+async def bounded(bucket: str, seconds: float) -> AsyncIterator[None]:
+    """As `faults`, for calls that end within so many seconds: botocore's own time-outs are of silence, which a trickle never is."""
+    with faults(bucket):
+        async with asyncio.timeout(seconds):
+            yield
 
 
 def code_of(error: ClientError) -> str:

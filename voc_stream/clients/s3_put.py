@@ -55,7 +55,7 @@ class DirectPut:
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
 
-    async def put(self, key: str, body: io.BytesIO, sha256: str, headers: Mapping[str, str]) -> bool:
+    async def put(self, key: str, body: io.BytesIO, sha256: str, headers: Mapping[str, str], seconds: float) -> bool:
         """Put an object; False when it is not sure to be there, and another way is to be tried.
 
         Args:
@@ -63,13 +63,17 @@ class DirectPut:
             body: all of it.
             sha256: of the body, in hex: signed, so that S3 stores these bytes or none.
             headers: what else S3 is to know.
+            seconds: it may take.
         """
         size = body.getbuffer().nbytes
         try:
             url = f"{await self._bucket_url()}/{quote(key, safe='/~')}"
             signed = await self._signed(url, {**headers, "Content-Length": str(size)}, sha256)
             data = body.getbuffer() if size <= _AT_ONCE else body
-            async with self._http.put(URL(url, encoded=True), data=data, headers=signed, allow_redirects=False) as answer:
+            async with (
+                asyncio.timeout(seconds),
+                self._http.put(URL(url, encoded=True), data=data, headers=signed, allow_redirects=False) as answer,
+            ):
                 await answer.read()
         except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.info("s3_put_goes_another_way", reason=type(error).__name__)

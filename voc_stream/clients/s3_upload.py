@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 
-from voc_stream.clients.s3_faults import DEPENDENCY, faults
+from voc_stream.clients.s3_faults import DEPENDENCY, bounded
 from voc_stream.clients.s3_parts import Parts
 from voc_stream.errors import OutsideError, RejectedError
 
@@ -25,11 +25,13 @@ class MultipartUpload:
         bucket: the object's bucket.
         key: the object's key.
         cleanups: where the tasks that abort an upload are kept until they end, so that its owner can await them.
+        patience: of the size of a body, how many seconds a call with it may take.
     """
 
-    def __init__(self, client: Any, bucket: str, key: str, cleanups: set[asyncio.Task[None]]) -> None:
+    def __init__(self, client: Any, bucket: str, key: str, cleanups: set[asyncio.Task[None]], patience: Callable[[int], float]) -> None:
         self._client, self._bucket, self._key = client, bucket, key
         self._cleanups = cleanups
+        self._patience = patience
 
     async def send(self, parts: Parts, options: Mapping[str, Any]) -> None:
         """Create the upload, send the part in the buffer and all that follow, and complete it.
@@ -53,7 +55,7 @@ class MultipartUpload:
             raise
 
     async def _create(self, options: Mapping[str, Any]) -> str:
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(0)):
             created = await self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32", **options)
         upload_id: str = created["UploadId"]
         return upload_id
@@ -66,13 +68,13 @@ class MultipartUpload:
             if not more:
                 break
             more = await parts.fill()
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(0)):
             await self._client.complete_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id, MultipartUpload={"Parts": sent})
 
     async def _send_part(self, upload_id: str, number: int, parts: Parts) -> dict[str, Any]:
         if number > _MOST_PARTS:
             raise RejectedError(DEPENDENCY, f"it is longer than {_MOST_PARTS} parts of S3_PART_BYTES")
-        with faults(self._bucket):
+        async with bounded(self._bucket, self._patience(parts.filled)):
             answer = await self._client.upload_part(
                 Bucket=self._bucket,
                 Key=self._key,
@@ -90,7 +92,7 @@ class MultipartUpload:
         except OutsideError:
             return
         try:
-            with faults(self._bucket):
+            async with bounded(self._bucket, self._patience(0)):
                 await self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
         except OutsideError as error:
             # What stays is found by abort_orphans and by the bucket's lifecycle; the fault that led here is the one to tell.

@@ -80,7 +80,7 @@ class ScoringClient:
         form = _form(msgspec.json.encode(request))
         form.add_field("audio", source.chunks(), filename="audio", content_type="application/octet-stream")
         try:
-            body = await self._send("POST", "/v1/score", form)
+            body = await self._score("/v1/score", form)
         except OutsideError:
             if source.error is not None:
                 raise source.error from None
@@ -96,7 +96,7 @@ class ScoringClient:
         form = _form(msgspec.json.encode({"calls": [request for request, _ in calls]}))
         for _, audio in calls:
             form.add_field("audio", io.BytesIO(audio), filename="audio", content_type="application/octet-stream")
-        results = _decode(await self._send("POST", "/v1/score/batch", form), BatchReply).results
+        results = _decode(await self._score("/v1/score/batch", form), BatchReply).results
         if len(results) != len(calls):
             raise TransientError(DEPENDENCY, f"it answered {len(results)} of {len(calls)} calls")
         return [_item(bytes(result), request) for result, (request, _) in zip(results, calls, strict=True)]
@@ -104,6 +104,29 @@ class ScoringClient:
     async def probe(self) -> None:
         """Raise what is wrong with the service; one whose models are not loaded yet is not well."""
         await self._send("GET", "/readyz", within=_QUICK)
+
+    async def _score(self, path: str, form: aiohttp.FormData) -> bytes:
+        """Send recordings, and ask now and then whether the service is still there: one that hangs would keep them for SCORING_TIMEOUT_SECONDS.
+
+        Raises:
+            OutsideError: of the request; or of the second of two questions in a row: a single one may be late on a busy machine.
+        """
+        answer = asyncio.ensure_future(self._send("POST", path, form))
+        silent = False
+        try:
+            while not (await asyncio.wait({answer}, timeout=self._settings.scoring_check_seconds))[0]:
+                try:
+                    await self.probe()
+                except OutsideError:
+                    if silent:
+                        raise
+                    silent = True
+                else:
+                    silent = False
+            return answer.result()
+        finally:
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
 
     async def _send(self, method: str, path: str, data: aiohttp.FormData | None = None, within: aiohttp.ClientTimeout | None = None) -> bytes:
         """Return the body of a 200.

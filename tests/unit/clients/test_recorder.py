@@ -164,6 +164,20 @@ async def test_silence_in_the_middle_of_a_recording_ends_it(server: Scripted, cl
         await read(client.replay("701"))
 
 
+async def test_a_recording_that_trickles_is_given_up(server: Scripted, client: RecorderClient) -> None:
+    async def trickling(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "100000", "Content-Type": "audio/wav"})
+        await response.prepare(request)
+        while not server.released.is_set():
+            await response.write(b"x")
+            await asyncio.sleep(0.05)
+        return response
+
+    server.answer = trickling
+    with pytest.raises(TransientError, match="less than 512 bytes a second"):
+        await read(client.replay("701"))
+
+
 async def test_silence_before_an_answer_ends_it(server: Scripted, client: RecorderClient) -> None:
     async def silent(_: web.Request) -> web.StreamResponse:
         await server.released.wait()

@@ -231,6 +231,52 @@ async def test_an_answer_that_cannot_be_is_worth_another_try(server: Scripted, c
     assert "Hello" not in str(caught.value)
 
 
+class Hanging:
+    """A service that never scores; what it says of itself is the test's to set."""
+
+    def __init__(self, server: Scripted) -> None:
+        self.well = False
+        self.asked = 0
+        self._server = server
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.path != "/readyz":
+            await self._server.released.wait()
+        self.asked += 1
+        return web.Response(status=200 if self.well else 500)
+
+
+@pytest.fixture
+async def impatient(server: Scripted) -> AsyncIterator[ScoringClient]:
+    made = ScoringClient(Settings(scoring_url=server.url, scoring_check_seconds=0.05))
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_a_service_that_hangs_is_noticed_long_before_the_time_out(server: Scripted, impatient: ScoringClient) -> None:
+    hanging = Hanging(server)
+    server.answer = hanging.answer
+    with pytest.raises(TransientError, match="500"):
+        await impatient.score(REQUEST, chunks(b"RIFF"))
+
+    assert hanging.asked == 2, "a single question may be answered late"
+
+
+async def test_a_service_that_is_well_may_take_its_time(server: Scripted, impatient: ScoringClient) -> None:
+    hanging = Hanging(server)
+    hanging.well = True
+    server.answer = hanging.answer
+    scoring = asyncio.create_task(impatient.score(REQUEST, chunks(b"RIFF")))
+    async with asyncio.timeout(30):
+        while hanging.asked < 4:
+            await asyncio.sleep(0.01)
+
+    assert not scoring.done()
+    scoring.cancel()
+    await asyncio.gather(scoring, return_exceptions=True)
+
+
 async def test_a_call_without_a_score_has_a_reason(server: Scripted, client: ScoringClient) -> None:
     server.says(200, reply(outcome="NOT_SCORABLE", reason="silent", score=None, transcript=None, breakdown=[]))
     assert (await client.score(REQUEST, chunks(b"x"))).reason == "silent"
