@@ -19,6 +19,7 @@ from voc_stream import schemas as schema_writer
 from voc_stream import topic_admin
 from voc_stream.errors import OutsideError
 from voc_stream.generator import send
+from voc_stream.runtime.publisher import Publisher
 from voc_stream.settings import Settings
 
 Command = Callable[[Settings, Callable[[str], None]], Awaitable[int]]
@@ -109,8 +110,8 @@ def _attach_operating(app: Any, settings: Settings) -> None:
 
     @app.command(*dead_letters.OPTIONS)
     async def dlq(self: Any, **order: Any) -> None:  # noqa: ARG001
-        """Dead letters: list or group them, show one, discard them."""
-        await _run(partial(dead_letters.run, **order), settings)
+        """Dead letters: list or group them, show one, send them back, discard them."""
+        await _run(partial(dead_letters.run, publisher=Publisher(app), **order), settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:

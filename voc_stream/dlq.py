@@ -1,4 +1,4 @@
-"""`faust -A voc_stream dlq list | groups | show | discard`: dead letters, for the operator (docs/dead-letters.md)."""
+"""`faust -A voc_stream dlq list | groups | show | requeue | discard`: dead letters, for the operator (docs/dead-letters.md)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 
+from voc_stream import requeue as requeueing
 from voc_stream.clients.dead_letter_store import DeadLetters
 from voc_stream.clients.letter_rows import LetterFilter
 from voc_stream.clients.postgres import Database
 from voc_stream.runtime.letter_reading import StoredLetter
+from voc_stream.runtime.stage import Publishes
 from voc_stream.security.vault import Vault
 from voc_stream.settings import Settings
 
@@ -22,6 +24,7 @@ Echo = Callable[[str], None]
 
 # Discarded in one transaction; more takes another.
 _AT_ONCE = 1000
+_CHOOSE = "say which: ids, --fingerprint, --topic, --stage, --tenant, --since or --until"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +35,17 @@ class Order:
         where: which letters.
         limit: how many are listed at most.
         yes: do it; otherwise only count.
+        dry_run: tell how they would fare.
+        most: how many are sent back, or tried, at most; None: all.
+        publisher: sends them.
     """
 
     where: LetterFilter
     limit: int
     yes: bool
+    dry_run: bool = False
+    most: int | None = None
+    publisher: Publishes | None = None
 
 
 Action = Callable[[Settings, Echo, Order], Awaitable[int]]
@@ -85,7 +94,7 @@ async def show(settings: Settings, echo: Echo, order: Order) -> int:
 async def discard(settings: Settings, echo: Echo, order: Order) -> int:
     """Mark open letters as discarded; without `yes` only say how many there are. Returns 0, or 2 where the order names nothing."""
     if not order.where.chooses:
-        echo("say which: ids, --fingerprint, --topic, --stage, --tenant, --since or --until")
+        echo(_CHOOSE)
         return 2
     where = order.where
     async with opened(settings) as letters:
@@ -100,7 +109,33 @@ async def discard(settings: Settings, echo: Echo, order: Order) -> int:
     return 0
 
 
-ACTIONS: dict[str, Action] = {"list": list_letters, "groups": list_groups, "show": show, "discard": discard}
+async def requeue(settings: Settings, echo: Echo, order: Order) -> int:
+    """Send open letters back to their topics, or tell how they would fare; without `yes` only say how many there are.
+
+    Returns:
+        0: all that could be; 1: some were left out; 2: the order names nothing.
+    """
+    if not order.where.chooses:
+        echo(_CHOOSE)
+        return 2
+    if order.where.state not in {None, "open"}:
+        echo("only open letters can be sent back")
+        return 2
+
+    def tell(line: str) -> None:
+        echo(printable(line))
+
+    if order.dry_run:
+        return await requeueing.dry_run(settings, tell, order.where, most=order.most)
+    if not order.yes or order.publisher is None:
+        async with opened(settings) as letters:
+            count = await letters.count(replace(order.where, state="open"))
+        echo(f"{count} open letters; nothing was sent: --yes does it, --dry-run tells how they would fare")
+        return 0
+    return await requeueing.requeue(settings, tell, order.where, publisher=order.publisher, actor=actor(), limit=order.most)
+
+
+ACTIONS: dict[str, Action] = {"list": list_letters, "groups": list_groups, "show": show, "requeue": requeue, "discard": discard}
 
 OPTIONS = (
     click.argument("action", type=click.Choice(list(ACTIONS))),
@@ -113,6 +148,8 @@ OPTIONS = (
     click.option("--until", type=click.DateTime(), help="Only what failed before then (UTC)."),
     click.option("--state", type=click.Choice(["open", "requeued", "discarded"]), help="Only those."),
     click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Lines at most."),
+    click.option("--most", type=click.IntRange(min=1), help="Send back, or try, so many at most."),
+    click.option("--dry-run", is_flag=True, help="With requeue: send nothing, tell how they would fare today."),
     click.option("--yes", is_flag=True, help="Do it; otherwise only count."),
 )
 
@@ -127,6 +164,9 @@ async def run(
     tenant: str | None,
     limit: int,
     yes: bool,
+    most: int | None = None,
+    dry_run: bool = False,
+    publisher: Publishes | None = None,
     **which: Any,
 ) -> int:
     """Do what the operator says.
@@ -140,6 +180,9 @@ async def run(
         tenant: only this one's letters.
         limit: lines at most.
         yes: do it; otherwise only count.
+        most: send back, or try, so many at most.
+        dry_run: tell how letters would fare.
+        publisher: sends them.
         which: further fields of `LetterFilter`.
 
     Returns:
@@ -149,7 +192,8 @@ async def run(
         OutsideError: a server failed, or a key is missing; the same command may be given again.
     """
     where = LetterFilter(since=_utc(since), until=_utc(until), tenant_id=tenant, **which)
-    return await ACTIONS[action](settings, echo, Order(where=where, limit=limit, yes=yes))
+    order = Order(where=where, limit=limit, yes=yes, most=most, dry_run=dry_run, publisher=publisher)
+    return await ACTIONS[action](settings, echo, order)
 
 
 @asynccontextmanager

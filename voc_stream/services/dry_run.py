@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -71,10 +71,16 @@ class Tried:
 
 
 @dataclass(slots=True)
-class Trial:
-    """What a dry run found so far; groups in the order of their newest letters."""
+class Findings:
+    """What a dry run found so far.
+
+    Attributes:
+        groups: by fingerprint, in the order of their newest letters.
+        complete: whether there is no further letter.
+    """
 
     groups: dict[str, Tried] = field(default_factory=dict)
+    complete: bool = False
 
     def total(self, what: str) -> int:
         """Return the sum of a figure over the groups: letters, passes, fails, unknown or barred."""
@@ -89,7 +95,7 @@ class Trial:
             | {"today": [{"reason": reason, "letters": count} for reason, count in group.today.most_common()]}
             for group in self.groups.values()
         ]
-        return {name: self.total(name) for name in figures} | {"groups": groups}
+        return {name: self.total(name) for name in figures} | {"complete": self.complete, "groups": groups}
 
 
 class DryRun:
@@ -108,7 +114,7 @@ class DryRun:
         self._most_requeues = most_requeues
         self._now = now
 
-    async def run(self, where: LetterFilter, *, limit: int | None = None) -> AsyncIterator[Trial]:
+    async def run(self, where: LetterFilter, *, limit: int | None = None) -> AsyncGenerator[Findings, None]:
         """Try open letters, newest first; tells after each page what it found so far.
 
         Args:
@@ -118,18 +124,19 @@ class DryRun:
         Raises:
             OutsideError: PostgreSQL failed, or a key is missing.
         """
-        found, after = Trial(), None
+        found, after = Findings(), None
         yield found
         while left := AT_ONCE if limit is None else min(AT_ONCE, limit - found.total("letters")):
             page = await self._letters.find(replace(where, state="open"), left, after)
-            if not page:
-                return
             for row in page:
                 await self._count(row, found)
-            after = page[-1].id
+            found.complete = len(page) < left
             yield found
+            if found.complete:
+                return
+            after = page[-1].id
 
-    async def _count(self, row: LetterRow, found: Trial) -> None:
+    async def _count(self, row: LetterRow, found: Findings) -> None:
         group = found.groups.setdefault(row.fingerprint, Tried(row.fingerprint, row.stage, row.error_type, row.reason))
         if why := obstacle(row, self._most_requeues):
             group.bar(why)

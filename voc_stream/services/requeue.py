@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -122,7 +122,7 @@ class Requeuer:
         self._sleep = sleep
         self._now = now
 
-    async def run(self, where: LetterFilter, *, actor: str, limit: int | None = None) -> AsyncIterator[Requeued]:
+    async def run(self, where: LetterFilter, *, actor: str, limit: int | None = None) -> AsyncGenerator[Requeued, None]:
         """Send open letters back, newest first, until there are none; tells how far it is whenever it may be stopped without harm.
 
         Newest first, because a record that fails again becomes a letter that is newer than all of these: it is not met a second time.

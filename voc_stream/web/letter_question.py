@@ -28,7 +28,7 @@ class _Question(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     since: _Time | None = None
     until: _Time | None = None
     state: State | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = PAGE
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
     after: _Id | None = None
 
 
@@ -62,14 +62,19 @@ def asked_in_query(request: web.Request) -> Asked:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
 
 
-async def asked_in_body(request: web.Request) -> Asked:
+async def asked_in_body(request: web.Request, *, usual: int = PAGE, most: int = MOST) -> Asked:
     """Return what a JSON body asks for: the same fields, with `ids`. It must choose: nothing is done to all letters by mistake.
+
+    Args:
+        request: with the body.
+        usual: the limit where none is given.
+        most: the highest limit.
 
     Raises:
         web.HTTPBadRequest: it is no JSON, has a field that there is not, a bad value, or names nothing.
     """
     try:
-        asked = _asked(msgspec.json.decode(await request.read(), type=_Question))
+        asked = _asked(msgspec.json.decode(await request.read(), type=_Question), usual, most)
     except (msgspec.DecodeError, RecursionError) as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
     if not asked.where.chooses:
@@ -77,7 +82,10 @@ async def asked_in_body(request: web.Request) -> Asked:
     return asked
 
 
-def _asked(question: _Question) -> Asked:
+def _asked(question: _Question, usual: int = PAGE, most: int = MOST) -> Asked:
+    limit = usual if question.limit is None else question.limit
+    if limit > most:
+        raise msgspec.ValidationError(f"limit: at most {most}")
     where = LetterFilter(
         ids=question.ids,
         fingerprint=question.fingerprint,
@@ -88,4 +96,4 @@ def _asked(question: _Question) -> Asked:
         until=question.until,
         state=question.state,
     )
-    return Asked(where, question.limit, question.after)
+    return Asked(where, limit, question.after)
