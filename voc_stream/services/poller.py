@@ -62,6 +62,16 @@ def timing_of(settings: Settings) -> Timing:
     )
 
 
+def sealed_call(segment: Segment, recorder_id: str, vault: Vault, tenants: TenantsFile) -> RawCall | None:
+    """Return what `calls.polled` gets of a segment, its customer data sealed; None for one without an end."""
+    call_id = call_id_of(segment.inum, recorder_id)
+    udfs = segment.udfs[:LONGEST_UDFS]
+    if len(udfs) < len(segment.udfs):
+        logger.warning("the customer data of a call is too long and is cut", call_id=call_id, kept=LONGEST_UDFS, of=len(segment.udfs))
+    sealed = vault.seal(udfs, bound_to=on_the_wire(call_id)) if udfs else ""
+    return raw_call(segment, call_id=call_id, tenant_id=tenants.current().tenant_of(segment.service, segment.skill), sealed_udfs=sealed)
+
+
 class Poller:
     """Polls windows and sweeps, and publishes what is new to this process; dedup takes care of the rest."""
 
@@ -145,15 +155,9 @@ class Poller:
         return len(calls)
 
     def _new_call(self, segment: Segment) -> RawCall | None:
-        call_id = call_id_of(segment.inum, self._settings.avaya_recorder_id)
-        if segment.ended_at is None or call_id in self._published:
+        if segment.ended_at is None or call_id_of(segment.inum, self._settings.avaya_recorder_id) in self._published:
             return None
-        udfs = segment.udfs[:LONGEST_UDFS]
-        if len(udfs) < len(segment.udfs):
-            logger.warning("the customer data of a call is too long and is cut", call_id=call_id, kept=LONGEST_UDFS, of=len(segment.udfs))
-        sealed = self._vault.seal(udfs, bound_to=on_the_wire(call_id)) if udfs else ""
-        tenant_id = self._tenants.current().tenant_of(segment.service, segment.skill)
-        return raw_call(segment, call_id=call_id, tenant_id=tenant_id, sealed_udfs=sealed)
+        return sealed_call(segment, self._settings.avaya_recorder_id, self._vault, self._tenants)
 
     def _dead_letter(self, reject: BadRecord) -> Outgoing:
         letter, now = DeadLetter("malformed", reject.reason), self._now().isoformat()
