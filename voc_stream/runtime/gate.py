@@ -64,8 +64,7 @@ class Gate:
         self._stopped = self._told = False
         self._pause = first_pause
         self._last_opened = self._last_success = float("-inf")
-        self._failing: set[str] = set()
-        self.served = 0
+        self._serving: dict[str, Serving] = {}
         metrics.DEPENDENCY_UP.labels(dependency).set(1)
 
     @property
@@ -80,25 +79,10 @@ class Gate:
     def succeeded(self) -> None:
         """Note that the dependency just served a record."""
         self._last_success = self._clock()
-        self.served += 1
-        self._failing.clear()
 
-    def failed(self, record: str) -> None:
-        """Note that the dependency failed a record."""
-        self._failing.add(record)
-
-    def dismiss(self, record: str) -> None:
-        """Note that a record that failed is given up: it says nothing of the dependency any more."""
-        self._failing.discard(record)
-
-    def serves_nobody(self, record: str, served: int) -> bool:
-        """Whether it has served no record since this one began to fail, and failed another one as well.
-
-        Args:
-            record: the one that fails.
-            served: what `served` was when it began to.
-        """
-        return self.served == served and bool(self._failing - {record})
+    def serving(self, stage: str) -> Serving:
+        """Return what is known of how the dependency serves one stage: it may store for one while it does not read for another."""
+        return self._serving.setdefault(stage, Serving(self))
 
     async def is_down(self) -> OutsideError | None:
         """Say why the dependency is not well, or None; it is asked itself, once for all who want to know at the same time."""
@@ -188,10 +172,48 @@ class Gate:
             wait = error.retry_after if error.retry_after is not None else self._pause
         self.reason = None
         self._probing = None
-        self._failing.clear()
+        for serving in self._serving.values():
+            serving.failing.clear()
         self._last_opened = self._clock()
         self._opened.set()
         metrics.DEPENDENCY_UP.labels(self.dependency).set(1)
         if self._told:
             logger.info("a dependency is well again", dependency=self.dependency, seconds=round(self._clock() - began, 1))
         self._told = False
+
+
+class Serving:
+    """How a dependency serves the records of one stage.
+
+    Attributes:
+        served: how many chunks of records it served.
+        failing: names of records that it failed since, and that are not given up.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self.served = 0
+        self.failing: set[str] = set()
+
+    def succeeded(self) -> None:
+        """Note that records were served."""
+        self._gate.succeeded()
+        self.served += 1
+        self.failing.clear()
+
+    def failed(self, record: str) -> None:
+        """Note that a record failed."""
+        self.failing.add(record)
+
+    def dismiss(self, record: str) -> None:
+        """Note that a record that failed is given up: it says nothing of the dependency any more."""
+        self.failing.discard(record)
+
+    def nobody(self, record: str, served: int) -> bool:
+        """Whether nothing was served since this record began to fail, and another one fails as well.
+
+        Args:
+            record: the one that fails.
+            served: what `served` was when it began to.
+        """
+        return self.served == served and bool(self.failing - {record})

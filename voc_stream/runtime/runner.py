@@ -1,27 +1,29 @@
 """Runs a stage over record batches: decode, work, store, publish, resolve; retries in place; nothing is acknowledged early (ADR 0002).
 
 Per record the order is: the stage's work; PostgreSQL holds the change; the outputs (or the dead letter) are acknowledged; the
-record is resolved. An outage of a dependency closes its gate and the record waits; the unknown error ends the worker.
+record is resolved. An outage of a dependency closes its gate and the record waits; the unknown error ends the worker. A stage that
+dead-letters too much pauses itself before it writes the letters, and a tenant that does so, or is paused, is set aside (ADR 0017).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError
 from voc_stream.events.base import MalformedError, encode
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
-from voc_stream.runtime.dead_letter import dead_letter_record, frames, publish_letters
+from voc_stream.runtime.dead_letter import dead_letter_record, frames
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.ledger import RecordBatch
+from voc_stream.runtime.letter_writing import write_letters
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.runtime.stage import Delivery, Stage, Surroundings
 from voc_stream.stages.changes import Change
@@ -31,6 +33,12 @@ logger = get_logger(__name__)
 
 # How long cancelled work may take to clean up (abort an upload, close a connection) before a stop or a rebalance goes on without it.
 ABANDON_SECONDS = 5.0
+# Records of held tenants that wait beside their partitions; beyond it they keep the places that they have.
+MOST_ASIDE = 2000
+# The part of a stage's places in which records of held tenants are worked on.
+ASIDE_SHARE = 8
+
+Verdict: TypeAlias = tuple[Delivery, Outcome]
 
 
 class StageRunner:
@@ -41,6 +49,8 @@ class StageRunner:
         self._around = around
         self._waiting: OrderedDict[tuple[str, int], deque[tuple[RecordBatch, int]]] = OrderedDict()
         self._running: dict[asyncio.Task[None], _Chunk] = {}
+        self._aside: dict[asyncio.Task[None], int] = {}
+        self._aside_places = asyncio.Semaphore(max(1, stage.in_flight // stage.chunk // ASIDE_SHARE))
         self._pausing: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._crashing: asyncio.Task[None] | None = None
@@ -63,13 +73,13 @@ class StageRunner:
     def waiting_records(self) -> int:
         """Return how many records are fetched for this stage and not resolved."""
         waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
-        return waiting + sum(chunk.records for chunk in self._running.values())
+        return waiting + sum(chunk.records for chunk in self._running.values()) + sum(self._aside.values())
 
     async def quiesce(self, grace: float) -> None:
         """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked; what only waits (a closed gate, a retry) at once."""
         self._stopping = True
         self._waiting.clear()
-        running = list(self._running)
+        running = [*self._running, *self._aside]
         if not running:
             return
         for task in tuple(self._pausing):
@@ -113,7 +123,8 @@ class StageRunner:
         return None
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+        self._running.pop(task, None)
+        self._aside.pop(task, None)
         if task.cancelled():
             return
         error = task.exception()
@@ -127,8 +138,8 @@ class StageRunner:
     async def _crash(self, error: BaseException) -> None:
         await self._around.crash(error)
 
-    async def _pause(self, waiting: Awaitable[None]) -> None:
-        """Wait for a gate or a further attempt. A stop does not wait for what only waits: the work is abandoned here."""
+    async def _pause(self, waiting: Awaitable[object]) -> None:
+        """Wait for a gate, a pause or a further attempt. A stop does not wait for what only waits: the work is abandoned here."""
         task = asyncio.current_task()
         if task is None:
             msg = "a pause is only waited for inside a task"
@@ -143,36 +154,71 @@ class StageRunner:
 
     async def _work_off(self, batch: RecordBatch, start: int, stop: int) -> None:
         began = time.monotonic()
-        deliveries: list[Delivery] = []
-        malformed: list[tuple[Delivery, Outcome]] = []
-        for record in batch.records[start:stop]:
-            facts = Facts(now=self._around.now(), topic=batch.topic, partition=batch.partition, offset=record.offset)
-            try:
-                deliveries.append(Delivery(self.stage.decode(record.value), facts, record))
-            except MalformedError as error:
-                malformed.append((Delivery(None, facts, record), DeadLetter("malformed", str(error), stack=frames(error))))
-        await self._give_up(malformed)
-        if deliveries:
-            await self._conclude(deliveries)
-        for index in range(start, stop):
-            batch.resolve(index)
+        taken = [self._decoded(batch, index) for index in range(start, stop)]
+        held = frozenset() if self.stage.in_order else self._around.pauses.held_tenants(self.stage.name)
+        if held and (aside := [one for one in taken if one.delivery.tenant_id in held]):
+            taken = [one for one in taken if one.delivery.tenant_id not in held]
+            await self._set_aside(batch, aside)
+        if taken:
+            await self._conclude([one.delivery for one in taken if one.letter is None], [(one.delivery, one.letter) for one in taken if one.letter])
+        for one in taken:
+            batch.resolve(one.index)
         self.last_progress = time.monotonic()
         metrics.STAGE_SECONDS.labels(self.stage.name).observe(self.last_progress - began)
 
-    async def _conclude(self, deliveries: Sequence[Delivery]) -> None:
-        """Work until each delivery has an effect: passed, dropped or dead-lettered."""
+    def _decoded(self, batch: RecordBatch, index: int) -> _Taken:
+        record = batch.records[index]
+        facts = Facts(now=self._around.now(), topic=batch.topic, partition=batch.partition, offset=record.offset)
+        try:
+            return _Taken(index, Delivery(self.stage.decode(record.value), facts, record), None)
+        except MalformedError as error:
+            return _Taken(index, Delivery(None, facts, record), DeadLetter("malformed", str(error), stack=frames(error)))
+
+    async def _set_aside(self, batch: RecordBatch, taken: Sequence[_Taken]) -> None:
+        """Let records of held tenants wait where they hold up nobody, as long as there are not too many."""
+        metrics.THROTTLED.labels(self.stage.name).inc(len(taken))
+        if sum(self._aside.values()) + len(taken) > MOST_ASIDE:
+            await self._work_off_aside(batch, taken)
+            return
+        task = asyncio.get_running_loop().create_task(self._work_off_aside(batch, taken), name=f"{self.stage.name} {batch.topic} aside")
+        self._aside[task] = len(taken)
+        task.add_done_callback(self._finished)
+
+    async def _work_off_aside(self, batch: RecordBatch, taken: Sequence[_Taken]) -> None:
+        """Work on records of held tenants one by one: when no operator pauses theirs, in few places, and no faster than its rate of dead letters."""
+        name, pauses = self.stage.name, self._around.pauses
+        for one in taken:
+            tenant_id = one.delivery.tenant_id
+            await self._pause(pauses.tenant_resumed(name, tenant_id))
+            await self._pause(self._aside_places.acquire())
+            try:
+                while (wait := pauses.wait_of(name, tenant_id)) > 0:
+                    await self._pause(self._around.sleep(wait))
+                await self._conclude(*(([], [(one.delivery, one.letter)]) if one.letter else ([one.delivery], [])))
+            finally:
+                self._aside_places.release()
+            batch.resolve(one.index)
+            self.last_progress = time.monotonic()
+
+    async def _conclude(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict] = ()) -> None:
+        """Work until each delivery has an effect: passed, dropped or dead-lettered; and dead-letter what is malformed."""
         attempt = 1
         failing_since: datetime | None = None
         served: dict[str, int] = {}
         while True:
-            await self._gates_open()
+            await self._may_work(*self.stage.needs if deliveries else ())
             now = self._around.now()
             deliveries = [
                 replace(delivery, facts=replace(delivery.facts, attempt=attempt, now=now, failing_since=failing_since)) for delivery in deliveries
             ]
             try:
-                outcomes = await self.stage.work(deliveries)
-                retry = await self._settle(list(zip(deliveries, outcomes, strict=True)))
+                outcomes = await self.stage.work(deliveries) if deliveries else ()
+                retry = await self._settle([*zip(deliveries, outcomes, strict=True), *malformed])
+            except _HeldBackError as held:
+                deliveries = [delivery for delivery, _ in held.verdicts if delivery.event is not None]
+                malformed = [verdict for verdict in held.verdicts if verdict[0].event is None]
+                attempt = 1
+                continue
             except (OutageError, ThrottledError) as error:
                 await self._outlast(error)
                 attempt = 1
@@ -182,27 +228,34 @@ class StageRunner:
                     await self._outlast(outage)
                     attempt = 1
                     continue
-                if len(deliveries) > 1:
-                    await self._one_by_one(deliveries, error)
+                if len(deliveries) + len(malformed) > 1:
+                    await self._one_by_one(deliveries, malformed, error)
                     return
                 retry = await self._failed(deliveries[0], error, served)
             if retry is None:
                 return
             metrics.RETRIES.labels(self.stage.name).inc()
+            self.last_progress = time.monotonic()  # an attempt that ended is not one that hangs
             await self._pause(self._around.sleep(retry.delay))
             attempt = 1 if retry is _ANEW else attempt + 1
             failing_since = failing_since or now
 
-    async def _one_by_one(self, deliveries: Sequence[Delivery], error: OutsideError) -> None:
+    async def _one_by_one(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict], error: OutsideError) -> None:
         logger.info("a chunk failed as a whole: its records are tried one by one", stage=self.stage.name, records=len(deliveries), error=str(error))
+        if malformed:
+            await self._conclude([], malformed)
         for delivery in deliveries:
             await self._conclude([delivery])
 
-    async def _settle(self, concluded: Sequence[tuple[Delivery, Outcome]]) -> Retry | None:
-        """Make the outcomes true; what must be tried again is returned (a chunk of one only)."""
+    async def _settle(self, concluded: Sequence[Verdict]) -> Retry | None:
+        """Make the outcomes true; what must be tried again is returned (a chunk of one only).
+
+        Raises:
+            _HeldBackError: the stage pauses itself rather than write these dead letters; all else is done.
+        """
         changes: list[Change] = []
         outgoing: list[Outgoing] = []
-        given_up: list[tuple[Delivery, Outcome]] = []
+        given_up: list[Verdict] = []
         for delivery, outcome in concluded:
             match outcome:
                 case Ok(change=change, out=out):
@@ -219,8 +272,10 @@ class StageRunner:
         if changes:
             await self._around.store.apply(changes)
         await self._around.publisher.publish(outgoing)
+        self._count([verdict for verdict in concluded if verdict[0].event is not None])
+        if not self._may_give_up(given_up, passed=len(concluded) - len(given_up)):
+            raise _HeldBackError(given_up)
         await self._give_up(given_up)
-        self._count(concluded)
         return None
 
     async def _outage_behind(self, error: OutsideError) -> OutsideError | None:
@@ -234,26 +289,27 @@ class StageRunner:
         Args:
             delivery: the record.
             error: of a dependency that is well when it is asked.
-            served: how much each dependency had served when it first failed the record; taken down here.
+            served: how much each dependency had served this stage when it first failed the record; taken down here.
         """
         gate = self._around.gates.get(error.dependency)
-        if gate is not None and isinstance(error, TransientError):
-            gate.failed(delivery.name)
-            served.setdefault(gate.dependency, gate.served)
+        serving = None if gate is None else gate.serving(self.stage.name)
+        if serving is not None and isinstance(error, TransientError):
+            serving.failed(delivery.name)
+            served.setdefault(error.dependency, serving.served)
         verdict = self.stage.failed(delivery.event, error, delivery.facts, self._around.chance())
         if isinstance(verdict, Retry):
             logger.info("an attempt failed", stage=self.stage.name, **_fields(delivery), attempt=delivery.facts.attempt, reason=verdict.reason)
             return verdict
-        if verdict.dependency is not None and gate is not None and gate.serves_nobody(delivery.name, served.get(gate.dependency, -1)):
-            await self._outlast(error)
-            served.clear()
-            return _ANEW
-        if gate is not None:
-            gate.dismiss(delivery.name)
+        if serving is not None:
+            if verdict.dependency is not None and serving.nobody(delivery.name, served.get(error.dependency, -1)):
+                await self._outlast(error)
+                served.clear()
+                return _ANEW
+            serving.dismiss(delivery.name)
         await self._give_up([(delivery, replace(verdict, stack=frames(error)))])
         return None
 
-    async def _give_up(self, given_up: Sequence[tuple[Delivery, Outcome]]) -> None:
+    async def _give_up(self, given_up: Sequence[Verdict]) -> None:
         """Write dead letters, wait for their acknowledgement, then tell PostgreSQL; waits through outages, never skips."""
         for delivery, outcome in given_up:
             if not isinstance(outcome, DeadLetter):
@@ -271,10 +327,15 @@ class StageRunner:
             logger.warning("dead letter", stage=self.stage.name, **_fields(delivery), error_type=outcome.error_type, reason=outcome.reason)
 
     async def _write_letter(self, letter: Outgoing) -> None:
-        try:
-            await publish_letters(self._around.publisher, [letter])
-        except RejectedError as error:
-            raise OutageError(error.dependency, f"{letter.topic} refuses a dead letter: {error.reason}") from error
+        around = self._around
+        await write_letters(
+            around.publisher,
+            [letter],
+            stage=self.stage.name,
+            kafka=self._gate("kafka"),
+            pauses=around.pauses,
+            wait=lambda seconds: self._pause(around.sleep(seconds)),
+        )
 
     async def _through_outages(self, act: Callable[[], Awaitable[object]]) -> None:
         while True:
@@ -293,8 +354,15 @@ class StageRunner:
         gate.close(error)
         await self._pause(gate.passed())
 
-    async def _gates_open(self) -> None:
-        while closed := [gate for name in (*self.stage.needs, "kafka") if not (gate := self._gate(name)).is_open]:
+    async def _may_work(self, *needs: str) -> None:
+        """Wait until the stage is not paused and what it needs is well."""
+        pauses, name = self._around.pauses, self.stage.name
+        while True:
+            if not pauses.is_open(name):
+                await self._pause(pauses.passed(name))
+            closed = [gate for need in (*needs, "kafka") if not (gate := self._gate(need)).is_open]
+            if not closed:
+                return
             await self._pause(closed[0].passed())
 
     def _gate(self, dependency: str) -> Gate:
@@ -305,9 +373,10 @@ class StageRunner:
         if ended_at is not None:
             metrics.HOP_SECONDS.labels(self.stage.name).observe((self._around.now() - ended_at).total_seconds())
 
-    def _count(self, concluded: Sequence[tuple[Delivery, Outcome]]) -> None:
-        for name in self.stage.needs:
-            self._gate(name).succeeded()
+    def _count(self, concluded: Sequence[Verdict]) -> None:
+        if concluded:
+            for name in self.stage.needs:
+                self._gate(name).succeeded()
         for delivery, outcome in concluded:
             if isinstance(outcome, Ok):
                 self._measure_hop(delivery)
@@ -322,6 +391,23 @@ class _Chunk:
 
     partition: tuple[str, int]
     records: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A record that was taken up: its place in the batch, and why it cannot be decoded, if it cannot."""
+
+    index: int
+    delivery: Delivery
+    letter: DeadLetter | None
+
+
+class _HeldBackError(Exception):
+    """The stage pauses itself: these records are not dead-lettered now, but tried again after the pause."""
+
+    def __init__(self, verdicts: Sequence[Verdict]) -> None:
+        super().__init__(f"{len(verdicts)} dead letters are held back")
+        self.verdicts = verdicts
 
 
 # After an outage the attempts are counted anew: what failed during it is not held against the record.

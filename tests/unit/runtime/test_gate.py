@@ -149,35 +149,45 @@ async def test_a_probe_that_meets_an_unknown_error_is_repeated(scene: Scene) -> 
     assert scene.gate.is_open
 
 
-async def test_it_serves_nobody_when_two_records_fail_and_none_was_served_since(scene: Scene) -> None:
-    gate = scene.gate
-    gate.succeeded()
-    gate.failed("a")
-    assert not gate.serves_nobody("a", gate.served), "alone it may be the record"
-    gate.failed("b")
+def test_it_serves_nobody_when_two_records_fail_and_none_was_served_since() -> None:
+    serving = Gate("s3", Dependency().probe).serving("score")
+    serving.succeeded()
+    serving.failed("a")
+    assert not serving.nobody("a", serving.served), "alone it may be the record"
+    serving.failed("b")
 
-    assert gate.serves_nobody("a", gate.served)
-    assert gate.serves_nobody("b", gate.served)
-
-
-async def test_a_record_that_is_served_tells_that_it_is_not_down(scene: Scene) -> None:
-    gate = scene.gate
-    began = gate.served
-    gate.failed("a")
-    gate.succeeded()
-    gate.failed("a")
-    gate.failed("b")
-
-    assert not gate.serves_nobody("a", began)
+    assert serving.nobody("a", serving.served)
+    assert serving.nobody("b", serving.served)
 
 
-async def test_a_record_that_was_given_up_says_nothing_of_the_next(scene: Scene) -> None:
-    gate = scene.gate
-    gate.failed("a")
-    gate.dismiss("a")
-    gate.failed("b")
+def test_a_record_that_is_served_tells_that_it_is_not_down() -> None:
+    serving = Gate("s3", Dependency().probe).serving("score")
+    began = serving.served
+    serving.failed("a")
+    serving.succeeded()
+    serving.failed("a")
+    serving.failed("b")
 
-    assert not gate.serves_nobody("b", gate.served)
+    assert not serving.nobody("a", began)
+
+
+def test_what_serves_one_stage_may_serve_nobody_of_another() -> None:
+    gate = Gate("s3", Dependency().probe)
+    serving = gate.serving("score")
+    serving.failed("a")
+    serving.failed("b")
+    gate.serving("download").succeeded()
+
+    assert serving.nobody("a", 0)
+
+
+def test_a_record_that_was_given_up_says_nothing_of_the_next() -> None:
+    serving = Gate("s3", Dependency().probe).serving("score")
+    serving.failed("a")
+    serving.dismiss("a")
+    serving.failed("b")
+
+    assert not serving.nobody("b", serving.served)
 
 
 async def test_it_can_be_asked_whether_the_dependency_is_down(scene: Scene) -> None:
