@@ -376,7 +376,7 @@ class StageRunner:
     def _count(self, concluded: Sequence[Verdict]) -> None:
         if concluded:
             for name in self.stage.needs:
-                self._gate(name).succeeded()
+                self._gate(name).serving(self.stage.name).succeeded()
         for delivery, outcome in concluded:
             if isinstance(outcome, Ok):
                 self._measure_hop(delivery)
