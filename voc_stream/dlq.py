@@ -77,7 +77,10 @@ async def list_groups(settings: Settings, echo: Echo, order: Order) -> int:
 
 
 async def show(settings: Settings, echo: Echo, order: Order) -> int:
-    """Tell all of the letters whose ids are given, original and all; returns 1 if one is not there. The audit log names who looked."""
+    """Tell all of the letters whose ids are given, original and all; returns 1 if one is not there, 2 without ids. The audit log names who looked."""
+    if not order.where.ids:
+        echo("say which: ids")
+        return 2
     missing = 0
     async with opened(settings) as letters:
         for letter_id in order.where.ids:
@@ -88,7 +91,7 @@ async def show(settings: Settings, echo: Echo, order: Order) -> int:
                 continue
             for line in _lines(letter):
                 echo(printable(line))
-    return 1 if missing or not order.where.ids else 0
+    return 1 if missing else 0
 
 
 async def discard(settings: Settings, echo: Echo, order: Order) -> int:
