@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from voc_stream.errors import OutsideError
 from voc_stream.events.base import Decoder
 from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.pauses import Pauses
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Facts, Outcome, Retry
 from voc_stream.stages.retry import RetryPolicy
+from voc_stream.stages.self_pause import tenant_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class Delivery:
     def name(self) -> str:
         """Topic, partition and offset in one word."""
         return f"{self.facts.topic}[{self.facts.partition}]@{self.facts.offset}"
+
+    @property
+    def tenant_id(self) -> str | None:
+        """Whose it is; of a record that cannot be decoded, what its bytes say, and None where they say nothing."""
+        if self.event is None:
+            return tenant_in(self.record.value)
+        tenant_id: str | None = getattr(self.event, "tenant_id", None)
+        return tenant_id
 
 
 Work = Callable[[Sequence[Delivery]], Awaitable[Sequence[Outcome]]]
@@ -89,6 +99,7 @@ class Surroundings:
         store: holds the changes.
         gates: by dependency.
         crash: ends the worker with this error.
+        pauses: what stands still.
         now: the time; replaced in tests.
         sleep: how to wait; replaced in tests.
         chance: random numbers from 0 to 1; replaced in tests.
@@ -98,6 +109,7 @@ class Surroundings:
     store: Applies
     gates: Mapping[str, Gate]
     crash: Callable[[BaseException], Awaitable[None]]
+    pauses: Pauses = field(default_factory=Pauses)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
