@@ -154,6 +154,10 @@ class Pauses:
         tenants = self._ordered.tenants
         return tenants.get(stage, frozenset()) | tenants.get(EVERY, frozenset()) if tenants else frozenset()
 
+    async def changed(self) -> None:
+        """Wait until an order or a self-pause changes."""
+        await self._changed.wait()
+
     async def tenant_resumed(self, stage: str, tenant_id: str | None) -> None:
         """Wait while an operator has paused a tenant."""
         while tenant_id in self.paused_tenants(stage):

@@ -33,10 +33,8 @@ logger = get_logger(__name__)
 
 # How long cancelled work may take to clean up (abort an upload, close a connection) before a stop or a rebalance goes on without it.
 ABANDON_SECONDS = 5.0
-# Records of held tenants that wait beside their partitions; beyond it they keep the places that they have.
-MOST_ASIDE = 2000
-# The part of a stage's places in which records of held tenants are worked on.
-ASIDE_SHARE = 8
+# Records of held tenants are worked on beside the others, in as many places as this part of the stage's.
+ASIDE_PART = 8
 
 Verdict: TypeAlias = tuple[Delivery, Outcome]
 
@@ -49,8 +47,8 @@ class StageRunner:
         self._around = around
         self._waiting: OrderedDict[tuple[str, int], deque[tuple[RecordBatch, int]]] = OrderedDict()
         self._running: dict[asyncio.Task[None], _Chunk] = {}
-        self._aside: dict[asyncio.Task[None], int] = {}
-        self._aside_places = asyncio.Semaphore(max(1, stage.in_flight // stage.chunk // ASIDE_SHARE))
+        self._aside: OrderedDict[str | None, deque[tuple[RecordBatch, int]]] = OrderedDict()
+        self._aside_workers: set[asyncio.Task[None]] = set()
         self._pausing: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._crashing: asyncio.Task[None] | None = None
@@ -73,13 +71,14 @@ class StageRunner:
     def waiting_records(self) -> int:
         """Return how many records are fetched for this stage and not resolved."""
         waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
-        return waiting + sum(chunk.records for chunk in self._running.values()) + sum(self._aside.values())
+        return waiting + sum(chunk.records for chunk in self._running.values()) + sum(map(len, self._aside.values()))
 
     async def quiesce(self, grace: float) -> None:
         """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked; what only waits (a closed gate, a retry) at once."""
         self._stopping = True
         self._waiting.clear()
-        running = [*self._running, *self._aside]
+        self._aside.clear()
+        running = [*self._running, *self._aside_workers]
         if not running:
             return
         for task in tuple(self._pausing):
@@ -124,7 +123,7 @@ class StageRunner:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
-        self._aside.pop(task, None)
+        self._aside_workers.discard(task)
         if task.cancelled():
             return
         error = task.exception()
@@ -158,7 +157,7 @@ class StageRunner:
         held = frozenset() if self.stage.in_order else self._around.pauses.held_tenants(self.stage.name)
         if held and (aside := [one for one in taken if one.delivery.tenant_id in held]):
             taken = [one for one in taken if one.delivery.tenant_id not in held]
-            await self._set_aside(batch, aside)
+            self._set_aside(batch, aside)
         if taken:
             await self._conclude([one.delivery for one in taken if one.letter is None], [(one.delivery, one.letter) for one in taken if one.letter])
         for one in taken:
@@ -174,30 +173,34 @@ class StageRunner:
         except MalformedError as error:
             return _Taken(index, Delivery(None, facts, record), DeadLetter("malformed", str(error), stack=frames(error)))
 
-    async def _set_aside(self, batch: RecordBatch, taken: Sequence[_Taken]) -> None:
-        """Let records of held tenants wait where they hold up nobody, as long as there are not too many."""
+    def _set_aside(self, batch: RecordBatch, taken: Sequence[_Taken]) -> None:
+        """Let records of held tenants wait where they hold up nobody."""
         metrics.THROTTLED.labels(self.stage.name).inc(len(taken))
-        if sum(self._aside.values()) + len(taken) > MOST_ASIDE:
-            await self._work_off_aside(batch, taken)
-            return
-        task = asyncio.get_running_loop().create_task(self._work_off_aside(batch, taken), name=f"{self.stage.name} {batch.topic} aside")
-        self._aside[task] = len(taken)
-        task.add_done_callback(self._finished)
-
-    async def _work_off_aside(self, batch: RecordBatch, taken: Sequence[_Taken]) -> None:
-        """Work on records of held tenants one by one: when no operator pauses theirs, in few places, and no faster than its rate of dead letters."""
-        name, pauses = self.stage.name, self._around.pauses
         for one in taken:
-            tenant_id = one.delivery.tenant_id
-            await self._pause(pauses.tenant_resumed(name, tenant_id))
-            await self._pause(self._aside_places.acquire())
-            try:
-                while (wait := pauses.wait_of(name, tenant_id)) > 0:
-                    await self._pause(self._around.sleep(wait))
-                await self._conclude(*(([], [(one.delivery, one.letter)]) if one.letter else ([one.delivery], [])))
-            finally:
-                self._aside_places.release()
-            batch.resolve(one.index)
+            self._aside.setdefault(one.delivery.tenant_id, deque()).append((batch, one.index))
+        if len(self._aside_workers) < max(1, self.stage.in_flight // self.stage.chunk // ASIDE_PART):
+            task = asyncio.get_running_loop().create_task(self._work_off_aside(), name=f"{self.stage.name} aside")
+            self._aside_workers.add(task)
+            task.add_done_callback(self._finished)
+
+    async def _work_off_aside(self) -> None:
+        """Work on what was set aside, tenant by tenant in turn: on those that no operator pauses, no faster than their rates of dead letters."""
+        name, pauses = self.stage.name, self._around.pauses
+        while self._aside:
+            paused = pauses.paused_tenants(name)
+            tenant_id = next((each for each in self._aside if each not in paused), None)
+            if tenant_id in paused or tenant_id not in self._aside:
+                await self._pause(pauses.changed())
+                continue
+            self._aside.move_to_end(tenant_id)
+            batch, index = self._aside[tenant_id].popleft()
+            if not self._aside[tenant_id]:
+                del self._aside[tenant_id]
+            while (wait := pauses.wait_of(name, tenant_id)) > 0:
+                await self._pause(self._around.sleep(wait))
+            one = self._decoded(batch, index)
+            await self._conclude([one.delivery] if one.letter is None else [], [(one.delivery, one.letter)] if one.letter else [])
+            batch.resolve(index)
             self.last_progress = time.monotonic()
 
     async def _conclude(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict] = ()) -> None:
@@ -306,8 +309,20 @@ class StageRunner:
                 served.clear()
                 return _ANEW
             serving.dismiss(delivery.name)
-        await self._give_up([(delivery, replace(verdict, stack=frames(error)))])
+        given_up = [(delivery, replace(verdict, stack=frames(error)))]
+        if not self._may_give_up(given_up, passed=0):
+            return _ANEW
+        await self._give_up(given_up)
         return None
+
+    def _may_give_up(self, given_up: Sequence[Verdict], *, passed: int) -> bool:
+        """Tell what became of a chunk; whether its dead letters may be written, or the stage pauses itself."""
+        dead = Counter(delivery.tenant_id for delivery, _ in given_up)
+        if not self._around.pauses.note(self.stage.name, passed, dead):
+            return False
+        if dead:
+            self._around.pauses.spend(self.stage.name, dead)
+        return True
 
     async def _give_up(self, given_up: Sequence[Verdict]) -> None:
         """Write dead letters, wait for their acknowledgement, then tell PostgreSQL; waits through outages, never skips."""
