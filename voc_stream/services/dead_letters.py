@@ -97,12 +97,12 @@ class LetterIntake:
     async def _read(self, consumer: Any) -> None:
         while not self._stopping() and self._gate.is_open:
             fetched = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=AT_ONCE)
+            self._pause = _FIRST_PAUSE
             letters = [read_letter(record) for records in fetched.values() for record in records]
             if not letters:
                 continue
             for portion in _portions(letters):
                 await self._keep(portion)
-            self._pause = _FIRST_PAUSE
             try:
                 await consumer.commit()
             except CommitFailedError:
