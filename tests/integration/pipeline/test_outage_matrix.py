@@ -1,0 +1,261 @@
+"""Every dependency fails in every way, in the middle of work and while a worker starts (docs/outages.md).
+
+One worker stands behind a proxy for each dependency. What must hold: `/readyz` names what is not well, what does not need it goes on, it is
+asked rarely, no record is dead-lettered for it, and everything drains by itself. `make test` runs the cases most likely to break; `make chaos`
+runs all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count, islice
+
+import pytest
+import pytest_asyncio
+
+from benchmarks.processes import resident_mib
+from tests.faults.proxy import FAULTS, Fault, Proxies
+from tests.faults.surrounded import DEPENDENCIES, Surroundings, surrounded
+from tests.integration.pipeline.pipeline import Pipeline
+from tests.tally import Tally
+from tests.voc import action_value, call_value
+from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.devstack.stack import Stack
+from voc_stream.topics import VOC_ACTIONS, VOC_CALLS
+
+# Of a fault that is there all the time; one that comes and goes lets some work and some probes pass.
+LASTING = {Fault.DOWN, Fault.REFUSING, Fault.SLOW, Fault.HALF_OPEN}
+# Connections to a dependency that is not well: so many at once for what was under way, and so many a second for probes.
+STILL_UNDER_WAY, PROBES_A_SECOND = 12, 2.0
+
+_SHORT_IN_THE_MIDDLE = {("postgres", Fault.HALF_OPEN), ("scorer", Fault.HALF_OPEN), ("kafka", Fault.REFUSING)}
+_SHORT_AT_THE_START = {Fault.DOWN}
+_STORED = """
+SELECT count() AS rows, uniqExact(event_id) AS events FROM voc_events WHERE tenant_id = {tenant:String} AND event_type IN {kinds:Array(String)}
+"""
+_KINDS = {VOC_CALLS: "call", VOC_ACTIONS: "agent_action"}
+
+
+@pytest.fixture(scope="module")
+def around(stack: Stack) -> Iterator[Surroundings]:
+    with surrounded(stack.endpoints) as lent:
+        yield lent
+
+
+@pytest.fixture
+def proxies(around: Surroundings) -> Iterator[Proxies]:
+    yield around.proxies
+    around.proxies.become(Fault.WELL)
+
+
+@pytest.fixture
+def worker_settings(around: Surroundings, proxies: Proxies) -> Mapping[str, str]:
+    del proxies  # well before the worker is waited for
+    return {**around.settings, "SENTIMENT_TIMEOUT_SECONDS": "1", "SCORING_CHECK_SECONDS": "2"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def warehouse(pipeline: Pipeline) -> AsyncIterator[Warehouse]:
+    made = Warehouse(pipeline.settings)
+    yield made
+    await made.close()
+
+
+def _cases() -> Iterator[object]:
+    for dependency in DEPENDENCIES:
+        for fault in FAULTS:
+            marks = () if (dependency, fault) in _SHORT_IN_THE_MIDDLE else pytest.mark.chaos
+            yield pytest.param((dependency, fault), id=f"{dependency} {fault}", marks=marks)
+
+
+@pytest.mark.parametrize(("dependency", "fault"), _cases())
+async def test_in_the_middle_of_work(pipeline: Pipeline, warehouse: Warehouse, proxies: Proxies, tally: Tally, dependency: str, fault: Fault) -> None:
+    events = Events(pipeline, warehouse)
+    call_ids = await pipeline.spoken(2)
+    await events.write(20)
+    proxies.become(fault, dependency)
+    began, accepted = time.monotonic(), proxies.accepted(dependency)
+    call_ids += await pipeline.spoken(2)
+    await events.write(20)
+    if fault is Fault.CUT:
+        await pipeline.until("an answer is cut", partial(_is_cut, proxies, dependency))
+    else:
+        await _names(pipeline, {dependency})
+    assert pipeline.page("healthz")[0] == 200
+    if fault in LASTING:
+        await _others_go_on(pipeline, events, dependency, call_ids)
+        if dependency != "kafka":
+            assert proxies.accepted(dependency) - accepted < STILL_UNDER_WAY + PROBES_A_SECOND * (time.monotonic() - began)
+    proxies.become(Fault.WELL, dependency)
+
+    await pipeline.until_ready()
+    await _all_is_well(pipeline, events, call_ids, tally)
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, marks=() if fault in _SHORT_AT_THE_START else pytest.mark.chaos) for fault in FAULTS])
+async def test_while_a_worker_starts(pipeline: Pipeline, warehouse: Warehouse, proxies: Proxies, tally: Tally, fault: Fault) -> None:
+    assert pipeline.worker.stop() == 0
+    events = Events(pipeline, warehouse)
+    call_ids = await pipeline.spoken(2)
+    await events.write(20)
+    proxies.become(fault)
+    pipeline.worker.start()
+    await _names(pipeline, set(DEPENDENCIES) if fault is not Fault.CUT else {"kafka"})
+    assert pipeline.page("healthz")[0] == 200
+    proxies.become(Fault.WELL, "kafka")
+    if fault in LASTING:
+        await _forgets(pipeline, "kafka")
+        await _names(pipeline, set(DEPENDENCIES) - {"kafka"})
+    for dependency in DEPENDENCIES[1:]:
+        proxies.become(Fault.WELL, dependency)
+        await _forgets(pipeline, dependency)
+
+    await pipeline.until_ready()
+    await _all_is_well(pipeline, events, call_ids, tally)
+
+
+async def test_a_worker_that_waits_for_kafka_stops_when_it_is_told_to(pipeline: Pipeline, proxies: Proxies) -> None:
+    assert pipeline.worker.stop() == 0
+    proxies.become(Fault.HALF_OPEN, "kafka")
+    pipeline.worker.start()
+    await _names(pipeline, {"kafka"})
+
+    assert await asyncio.to_thread(pipeline.worker.stop) == 0
+
+
+@pytest.mark.chaos
+async def test_clickhouse_is_away_for_a_minute_and_the_worker_s_memory_stays_flat(
+    pipeline: Pipeline, warehouse: Warehouse, proxies: Proxies, tally: Tally
+) -> None:
+    events = Events(pipeline, warehouse)
+    proxies.become(Fault.DOWN, "clickhouse")
+    began, memory = time.monotonic(), []
+    while time.monotonic() - began < 60:
+        await events.write(2000)
+        memory.append((time.monotonic() - began, resident_mib(pipeline.worker.pid)))
+        await asyncio.sleep(0.5)
+    await _names(pipeline, {"clickhouse"})
+    proxies.become(Fault.WELL, "clickhouse")
+
+    await pipeline.until_ready()
+    await _all_is_well(pipeline, events, [], tally)
+    filled = max(mib for at, mib in memory if at < 20)
+    assert max(mib for at, mib in memory if at >= 20) - filled < 16
+
+
+class Events:
+    """Customer events of one test, some with words and some without."""
+
+    def __init__(self, pipeline: Pipeline, warehouse: Warehouse) -> None:
+        self._pipeline = pipeline
+        self._warehouse = warehouse
+        self._tenant = f"outage-{secrets.token_hex(8)}"
+        self._numbers = count(secrets.randbits(60))
+        self._made: Counter[str] = Counter()
+
+    @property
+    def made(self) -> int:
+        """How many were written."""
+        return self._made.total()
+
+    async def write(self, each: int) -> None:
+        """Write so many of either kind."""
+        now = datetime.now(UTC)
+        for topic, kind in _KINDS.items():
+            numbers = list(islice(self._numbers, each))
+            values = [_value(kind, number, timestamp=now, tenant_id=self._tenant) for number in numbers]
+            await self._pipeline.write(topic, *((str(number).encode(), value) for number, value in zip(numbers, values, strict=True)))
+            self._made[kind] += each
+
+    async def are_stored(self, *kinds: str) -> int:
+        """Wait until every one of these kinds is; returns how many rows there are beyond one of each event."""
+        wanted = sum(self._made[kind] for kind in kinds)
+        found = {"rows": 0, "events": 0}
+
+        async def there() -> bool:
+            found.update((await self._warehouse.query(_STORED, {"tenant": self._tenant, "kinds": list(kinds)}))[0])
+            return found["events"] >= wanted
+
+        try:
+            await self._pipeline.until("the events are stored", there)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{found['events']} of {wanted}") from None
+        return found["rows"] - wanted
+
+    async def letters(self) -> list[bytes]:
+        """Return the keys of those that were dead-lettered."""
+        tenant = self._tenant.encode()
+        return [letter.key for topic in _KINDS for letter in await self._pipeline.read(f"{topic}.dlq") if tenant in (letter.value or b"")]
+
+
+def _value(kind: str, number: int, **fields: object) -> bytes:
+    if kind == "agent_action":
+        return action_value(number, **fields)
+    return call_value(number, transcript=f"Thank you for calling about {number}, goodbye.", **fields)
+
+
+async def _others_go_on(pipeline: Pipeline, events: Events, dependency: str, call_ids: list[str]) -> None:
+    """Wait for what does not need the dependency."""
+    match dependency:
+        case "kafka":
+            return
+        case "clickhouse":
+            await pipeline.until_status(call_ids, "SCORED")
+        case "scorer":
+            await pipeline.until_status(call_ids, "DOWNLOADED", "SCORED")
+            await events.are_stored(*_KINDS.values())
+        case "sentiment":
+            await pipeline.until_settled(call_ids)
+            await events.are_stored(*_KINDS.values())
+        case _:
+            await events.are_stored("agent_action")
+
+
+async def _all_is_well(pipeline: Pipeline, events: Events, call_ids: list[str], tally: Tally) -> None:
+    """Wait until everything has arrived; assert that nothing was dead-lettered for the outage, and nothing is there twice."""
+    rows = await pipeline.until_settled(call_ids)
+    more = await events.are_stored(*_KINDS.values())
+    unscored = {call_id: str(row.status) for call_id, row in rows.items() if str(row.status) != "SCORED"}
+    letters = await events.letters()
+    tally.count(f"{len(call_ids)} calls, {events.made} events", lost=len(unscored) + len(letters), duplicated=more)
+    assert (unscored, letters, more) == ({}, [], 0)
+    assert await pipeline.letters(call_ids) == {}
+    await pipeline.assert_consistent(call_ids)
+    assert pipeline.worker.poll() is None
+
+
+async def _is_cut(proxies: Proxies, dependency: str) -> bool:
+    await asyncio.sleep(0)
+    return proxies.cuts(dependency) > 0
+
+
+async def _names(pipeline: Pipeline, dependencies: Collection[str]) -> None:
+    """Wait until `/readyz` has named each, not necessarily all at once."""
+    missing = set(dependencies)
+
+    async def named() -> bool:
+        missing.difference_update(await _not_well(pipeline))
+        return not missing
+
+    try:
+        await pipeline.until("/readyz names what is not well", named)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nnever named: {missing}") from None
+
+
+async def _forgets(pipeline: Pipeline, dependency: str) -> None:
+    async def well() -> bool:
+        return dependency not in await _not_well(pipeline)
+
+    await pipeline.until(f"/readyz has nothing against {dependency}", well)
+
+
+async def _not_well(pipeline: Pipeline) -> set[str]:
+    _, answer = await asyncio.to_thread(pipeline.page, "readyz")
+    return {reason.partition(":")[0] for reason in (*answer.get("reasons", ()), *answer.get("degraded", ()))}
