@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     error_redrives: Annotated[int, Field(ge=0)] = 3
     error_redrive_seconds: PositiveFloat = 900.0
     redrive_poll_seconds: PositiveFloat = 5.0
+    reconcile_hours: Annotated[int, Field(ge=0, le=168)] = 4
+    reconcile_settle_seconds: PositiveFloat = 600.0
     tenants_file: Path | None = None
 
     # The scoring API, as the worker calls it

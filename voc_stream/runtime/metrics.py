@@ -55,6 +55,9 @@ HOP_SECONDS = Histogram(
 )
 SCORED = Counter("voc_scored_calls", "Calls with a final result.", ("outcome", "reason"), registry=REGISTRY)
 REDRIVEN = Counter("voc_redriven_calls", "Parked or failed calls published again.", registry=REGISTRY)
+COMPLETENESS_GAPS = Gauge("voc_completeness_gaps", "Gaps in the hours that were last examined, by the leader that did.", ("hop",), registry=REGISTRY)
+COMPLETENESS_CHECKED = Gauge("voc_completeness_checked_timestamp_seconds", "When this replica last examined closed hours.", registry=REGISTRY)
+COMPLETENESS_FAILED = Counter("voc_completeness_failed", "Examinations of closed hours that a server did not let finish.", registry=REGISTRY)
 
 ALERTS = Counter("voc_alerts", "Alerts raised and cleared.", ("metric", "state"), registry=REGISTRY)
 ALERTS_OPEN = Gauge("voc_alerts_open", "Alerts raised and not cleared.", registry=REGISTRY)
