@@ -34,6 +34,7 @@ WHERE call_id = ANY($1::varchar[]) AND stage = 'enrich' AND topic = $2 ORDER BY 
 """
 _FORGETS = "SELECT tenant_id, subject, created_at FROM audit_log WHERE action = 'forget begun' AND created_at >= $1"
 _WHOLE = "SELECT * FROM call WHERE call_id = ANY($1::varchar[])"
+_VERSIONS = "SELECT call_id, model_version FROM scoring_result WHERE call_id = ANY($1::varchar[]) ORDER BY call_id, scored_at"
 _CUSTOMER = "customer "
 
 
@@ -107,6 +108,11 @@ class CompletenessRows:
         """Return calls as `calls.enriched` carries them."""
         async with self._db.connection() as connection:
             return {row["call_id"]: enriched_call(row) for row in await connection.fetch(_WHOLE, list(call_ids))}
+
+    async def model_versions(self, call_ids: Collection[str]) -> list[tuple[str, str]]:
+        """Return the results that there are of these calls: call and model version."""
+        async with self._db.connection() as connection:
+            return [(row["call_id"], row["model_version"]) for row in await connection.fetch(_VERSIONS, list(call_ids))]
 
     async def add_assets(self, audio: Sequence[AudioReady]) -> None:
         """Write the rows of recordings that are in S3; the calls' statuses stay as they are."""

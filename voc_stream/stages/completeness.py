@@ -75,6 +75,7 @@ class Gap:
         remedy: how it can be closed; None where it cannot.
         at: when the call started, or when Kafka got the record.
         where: the record to do it again from, where there is one.
+        topic: that record's.
     """
 
     hop: Hop
@@ -84,6 +85,7 @@ class Gap:
     remedy: Remedy | None
     at: datetime
     where: Coordinates | None = None
+    topic: str = ""
 
 
 @dataclass(slots=True)
@@ -279,8 +281,8 @@ def _is_extra(trace: Trace, hop: Hop) -> bool:
     return (hop is Hop.POLL and not trace.at_recorder) or (hop is Hop.ENRICH and trace.raw is None)
 
 
-def _gap(trace: Trace, hop: Hop, what: str, remedy: Remedy | None = None, where: Coordinates | None = None) -> Gap:
-    return Gap(hop, trace.tenant_id, trace.call_id, what, remedy, trace.started_at, where)
+def _gap(trace: Trace, hop: Hop, what: str, remedy: Remedy | None = None) -> Gap:
+    return Gap(hop, trace.tenant_id, trace.call_id, what, remedy, trace.started_at)
 
 
 def _poll(trace: Trace, known: Known) -> Iterator[Verdict]:
@@ -324,7 +326,7 @@ def _enrich(trace: Trace, known: Known) -> Iterator[Verdict]:
     elif trace.events and trace.ended_at < known.now - known.dedup:
         yield _gap(trace, Hop.ENRICH, "it has no row; done again now, its event would be stored twice (DEDUP_WINDOW_SECONDS)")
     else:
-        yield _gap(trace, Hop.ENRICH, "it has no row in call", Remedy.ENRICH, trace.raw)
+        yield Gap(Hop.ENRICH, trace.tenant_id, trace.call_id, "it has no row in call", Remedy.ENRICH, trace.started_at, trace.raw, raw)
 
 
 def _status(trace: Trace, known: Known) -> Iterator[Verdict]:

@@ -145,7 +145,7 @@ def _maybe_forgotten(record: Unstored, forgets: Sequence[Forget]) -> bool:
 def _gap(record: Unstored, found: Findings, what: str, remedy: Remedy | None) -> Gap:
     where = Coordinates(found.partition, record.offset)
     subject = f"{found.topic}[{found.partition}]@{record.offset}"
-    return Gap(Hop.STORE, record.tenant_id or NOBODY, subject, what, remedy, record.written_at, where)
+    return Gap(Hop.STORE, record.tenant_id or NOBODY, subject, what, remedy, record.written_at, where, found.topic)
 
 
 def _odd(found: Findings) -> Iterator[Gap]:
