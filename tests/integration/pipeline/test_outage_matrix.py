@@ -61,10 +61,10 @@ def worker_settings(around: Surroundings, proxies: Proxies) -> Mapping[str, str]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def warehouse(pipeline: Pipeline) -> AsyncIterator[Warehouse]:
-    made = Warehouse(pipeline.settings)
-    yield made
-    await made.close()
+async def events(pipeline: Pipeline) -> AsyncIterator[Events]:
+    warehouse = Warehouse(pipeline.settings)
+    yield Events(pipeline, warehouse)
+    await warehouse.close()
 
 
 def _cases() -> Iterator[object]:
@@ -75,8 +75,7 @@ def _cases() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("dependency", "fault"), _cases())
-async def test_in_the_middle_of_work(pipeline: Pipeline, warehouse: Warehouse, proxies: Proxies, tally: Tally, dependency: str, fault: Fault) -> None:
-    events = Events(pipeline, warehouse)
+async def test_in_the_middle_of_work(pipeline: Pipeline, events: Events, proxies: Proxies, tally: Tally, dependency: str, fault: Fault) -> None:
     call_ids = await pipeline.spoken(2)
     await events.write(20)
     proxies.become(fault, dependency)
@@ -99,9 +98,8 @@ async def test_in_the_middle_of_work(pipeline: Pipeline, warehouse: Warehouse, p
 
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, marks=() if fault in _SHORT_AT_THE_START else pytest.mark.chaos) for fault in FAULTS])
-async def test_while_a_worker_starts(pipeline: Pipeline, warehouse: Warehouse, proxies: Proxies, tally: Tally, fault: Fault) -> None:
+async def test_while_a_worker_starts(pipeline: Pipeline, events: Events, proxies: Proxies, tally: Tally, fault: Fault) -> None:
     assert pipeline.worker.stop() == 0
-    events = Events(pipeline, warehouse)
     call_ids = await pipeline.spoken(2)
     await events.write(20)
     proxies.become(fault)
@@ -131,9 +129,8 @@ async def test_a_worker_that_waits_for_kafka_stops_when_it_is_told_to(pipeline: 
 
 @pytest.mark.chaos
 async def test_clickhouse_is_away_for_a_minute_and_the_worker_s_memory_stays_flat(
-    pipeline: Pipeline, warehouse: Warehouse, proxies: Proxies, tally: Tally
+    pipeline: Pipeline, events: Events, proxies: Proxies, tally: Tally
 ) -> None:
-    events = Events(pipeline, warehouse)
     proxies.become(Fault.DOWN, "clickhouse")
     began, memory = time.monotonic(), []
     while time.monotonic() - began < 60:
