@@ -15,6 +15,7 @@ from voc_stream import bucket as bucket_rules
 from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
+from voc_stream import reconcile as reconciling
 from voc_stream import schemas as schema_writer
 from voc_stream import topic_admin
 from voc_stream.errors import OutsideError
@@ -43,6 +44,11 @@ FORGET_OPTIONS = (
 VIEWS_OPTIONS = (
     click.option("--day", multiple=True, type=click.DateTime(["%Y-%m-%d"]), help="Only this day (UTC); may be given again."),
     click.option("--mend", is_flag=True, help="Make the days anew on which they differ."),
+)
+
+RECONCILE_OPTIONS = (
+    click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="So many closed hours."),
+    click.option("--redrive", is_flag=True, help="Do again what is missing and can be done again."),
 )
 
 EVALUATE_ARGUMENTS = (
@@ -112,6 +118,11 @@ def _attach_operating(app: Any, settings: Settings) -> None:
     async def dlq(self: Any, **order: Any) -> None:  # noqa: ARG001
         """Dead letters: list or group them, show one, send them back, discard them."""
         await _run(partial(dead_letters.run, publisher=Publisher(app), **order), settings)
+
+    @app.command(*RECONCILE_OPTIONS)
+    async def reconcile(self: Any, **asked: Any) -> None:  # noqa: ARG001
+        """Compare every place that knows of the calls and events of closed hours; exit code 1 when something is missing."""
+        await _run(partial(reconciling.run, kit=app.kit, publisher=Publisher(app), **asked), settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, poll, retain, score, voc, watch
+from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, poll, reconcile, retain, score, voc, watch
 from tables.calls_seen import CallsSeen
 from tables.event_ranges import EventRanges
 from voc_stream import cli, topics
@@ -50,10 +50,10 @@ from voc_stream.services.slow_models import second_opinion
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.services.topics_file import topics_file
 from voc_stream.settings import Settings, SettingsError
-from voc_stream.web import dlq, routes, summaries
+from voc_stream.web import completeness, dlq, routes, summaries
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, dead_letters)
+AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters)
 CHANGELOG_PARTITIONS = 12
 
 
@@ -72,6 +72,7 @@ def create_app(settings: Settings) -> App:
         agent.attach(app, app.kit)
     routes.attach(app, app.kit)
     summaries.attach(app, app.kit)
+    completeness.attach(app, app.kit)
     dlq.attach(app, app.kit)
     cli.attach(app, settings)
     return app
