@@ -51,6 +51,10 @@ class Patience:
         finally:
             self.waiting = False
 
+    async def rest(self, seconds: float) -> None:
+        """Wait some seconds."""
+        await self.wait(_pause(self._sleep, seconds))
+
     async def open(self, dependency: str) -> None:
         """Wait until a dependency's gate is open."""
         gate = self._gates[dependency]

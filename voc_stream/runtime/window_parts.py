@@ -6,11 +6,12 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from voc_stream.runtime.ledger import RecordBatch
+from voc_stream.stages.self_pause import tenant_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,23 @@ class Waiting:
         self._queue.append(_Waiting(batch, 0, self._clock()))
         self.records += len(batch)
         self._arrived.set()
+
+    def give_back(self, parts: Sequence[Part]) -> None:
+        """Put the parts that were just taken back to the front; they may be taken at once."""
+        for part in reversed(parts):
+            self.records += part.stop - part.start
+            if part.stop < len(part.batch):
+                self._queue[0].start = part.start
+            else:
+                self._queue.appendleft(_Waiting(part.batch, part.start, float("-inf")))
+
+    def first_of(self, tenants: Container[str | None]) -> tuple[int, str | None] | None:
+        """Return the offset and the tenant of the first record that names one of these tenants, or None."""
+        for waiting in self._queue:
+            for record in waiting.batch.records[waiting.start :]:
+                if (tenant_id := tenant_in(record.value)) in tenants:
+                    return int(record.offset), tenant_id
+        return None
 
     def clear(self) -> None:
         """Forget everything."""
