@@ -6,8 +6,6 @@ acknowledged and not kept comes back at the next recovery.
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,20 +28,24 @@ class EventRanges(RawTable):
 
     def __init__(self, app: Any, partitions: int, publisher: Publisher) -> None:
         super().__init__(app, topics.EVENT_RANGES, partitions, publisher, block_cache=BLOCK_CACHE_BYTES, write_buffer_size=WRITE_BUFFER_BYTES)
-        self._writers: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    def writer(self, partition: int) -> asyncio.Lock:
-        """Return the lock that a writer holds from `send` to `keep`: rows enter RocksDB in the changelog's order."""
-        return self._writers[partition]
 
     def rows(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Return the rows whose keys begin so."""
-        for key, value in self.store(partition).items(from_key=prefix):
+        """Return the rows whose keys begin so.
+
+        Raises:
+            StateError: RocksDB cannot be read.
+        """
+        for key, value in self.items(partition, prefix):
             if not key.startswith(prefix):
                 return
             yield key, value
 
     def get(self, partition: int, key: bytes) -> bytes | None:
-        """Return a row, None where there is none."""
-        value: bytes | None = self.store(partition).get(key)
+        """Return a row, None where there is none.
+
+        Raises:
+            StateError: RocksDB cannot be read.
+        """
+        with self.store(partition) as rows:
+            value: bytes | None = rows.get(key)
         return value

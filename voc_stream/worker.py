@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import gc
 import os
@@ -14,6 +15,7 @@ import faust
 from faust.exceptions import AlreadyConfiguredWarning
 
 from voc_stream.logs import get_logger
+from voc_stream.runtime.watchdog import Watchdog
 from voc_stream.settings import SettingsError
 
 logger = get_logger(__name__)
@@ -43,10 +45,12 @@ class Worker(faust.Worker):
                 warnings.simplefilter("ignore", AlreadyConfiguredWarning)  # the line above read it
                 app.conf.web_port = port
         super().__init__(app, *args, **kwargs)
+        self._watchdog_seconds = settings.watchdog_seconds
 
     async def on_first_start(self) -> None:
         """Start as Faust does; what there is to say waits until the logs are configured."""
         collect_seldom()
+        Watchdog(asyncio.get_running_loop(), self._watchdog_seconds).start()
         await super().on_first_start()
         taken, used = self._ports
         if used != taken:

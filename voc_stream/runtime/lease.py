@@ -19,7 +19,7 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class _Sign(NamedTuple):
+class Sign(NamedTuple):
     """The coordinator answered, in this generation, a request that was sent at this time."""
 
     generation: int
@@ -39,7 +39,12 @@ class Lease:
         self._session = session
         self._clock = clock
         self._sleep = sleep
-        self._sign = _Sign(-1, float("-inf"))
+        self._sign = Sign(-1, float("-inf"))
+
+    @property
+    def last_sign(self) -> Sign:
+        """Return the last one: another than before tells that the coordinator still answers us."""
+        return self._sign
 
     def holds(self, generation: int) -> bool:
         """Whether nobody else can own the partitions of this generation now."""
@@ -67,7 +72,7 @@ class Lease:
             response = await send(request)
             if type(request).__name__.startswith(("HeartbeatRequest", "SyncGroupRequest")) and response.error_code == 0:
                 # A heartbeat during a rebalance is answered by an error: others may get the partitions as soon as that ends.
-                self._sign = _Sign(request.generation_id, sent)
+                self._sign = Sign(request.generation_id, sent)
             return response
 
         coordinator._send_req = noted  # noqa: SLF001

@@ -1,7 +1,8 @@
 """Faust's Kafka transport with two changes: one event per fetched record batch, and offsets that the ledger owns (ADR 0002).
 
 Stock Faust spends about 115 µs on every message and commits past records that are not resolved. Here an agent gets one event per
-fetched batch of one partition, and the commit position is the ledger's. Changelogs and Faust's internal topics keep the stock path.
+fetched batch of one partition, and the commit position is the ledger's. Changelogs are applied by the batch, too; Faust's internal topics keep
+the stock path.
 While Kafka is down both clients wait between their tries, and their start waits for a broker.
 """
 
@@ -16,11 +17,13 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from voc_stream.errors import OutageError
 from voc_stream.logs import get_logger
 from voc_stream.runtime.broker_start import wait_for_broker
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.metadata_pace import pace_metadata
 from voc_stream.runtime.parsed_records import completed, keep_as_parsed
+from voc_stream.runtime.state import ROOM_SECONDS
 
 logger = get_logger(__name__)
 
@@ -97,9 +100,29 @@ class Consumer(driver.Consumer):
         if self._is_current(generation):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
         if not self._is_source(tp):
-            await self._deliver_one_by_one(tp, fetched, generation)
+            await self._deliver_one_by_one(tp, await self._restored(tp, fetched, generation), generation)
         elif await self._may_deliver(tp, fetched, generation):
             await self._deliver_batch(tp, fetched, generation)
+
+    async def _restored(self, tp: TP, fetched: Sequence[Any], generation: int) -> Sequence[Any]:
+        """Apply what was fetched of a table's changelog at once, and return what Faust must see of it: the last, which it finds applied.
+
+        Record by record it would take Faust 100 µs each, two minutes for a million. While the disk has no room it is waited.
+        """
+        recovery = self.app.tables.recovery
+        if tp not in recovery.active_tps or not self._is_current(generation):
+            return fetched
+        fresh = [record for record in fetched if record.offset > recovery.active_offsets[tp]]
+        while fresh and self._is_current(generation):
+            try:
+                recovery.tp_to_table[tp].data.restore(tp, fresh)
+            except OutageError as error:
+                logger.warning("a table cannot be recovered yet", topic=tp.topic, partition=tp.partition, reason=error.reason)
+                await self.sleep(ROOM_SECONDS)
+            else:
+                recovery.active_offsets[tp] = fresh[-1].offset
+                break
+        return fetched[-1:]
 
     async def _deliver_one_by_one(self, tp: TP, fetched: Sequence[Any], generation: int) -> None:
         for message in self._messages_one_by_one(tp, fetched):

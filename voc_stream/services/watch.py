@@ -1,9 +1,10 @@
-"""What the worker knows of itself: lag, group errors that do not heal, whether it is ready (spec sections 4 and 8)."""
+"""What the worker knows of itself: lag, group errors, recovery, whether it is ready (spec sections 4 and 8)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from faust.exceptions import ConsumerNotStarted
@@ -11,15 +12,66 @@ from faust.exceptions import ConsumerNotStarted
 from voc_stream.runtime.gate import Gate
 
 
-async def lag_by_topic(app: Any) -> dict[str, int]:
-    """Return, by topic, how many records of the assigned partitions are not committed."""
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How far the tables are read from their changelogs.
+
+    Attributes:
+        remaining: changes that are not read yet.
+        total: the most that remained since it began.
+    """
+
+    remaining: int
+    total: int
+
+    def __str__(self) -> str:
+        """Say it as `/readyz` does."""
+        return f"recovering its tables: {self.total - self.remaining} of {self.total} changes read" if self.total else "recovering its tables"
+
+
+def consumes(app: Any) -> bool:
+    """Whether the consumer has started; the property would make one."""
+    return app._consumer is not None and bool(app.consumer.started)  # noqa: SLF001 - see above
+
+
+def recovery_of(app: Any, known: Recovery | None) -> Recovery | None:
+    """Return how far the recovery is, None while there is none.
+
+    Args:
+        app: the Faust app; its consumer has started.
+        known: what this returned the last time.
+    """
+    if not app.in_recovery:
+        return None
+    remaining = sum(max(0, count) for count in app.tables.recovery.active_remaining().values())
+    return Recovery(remaining, max(remaining, known.total if known else 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the assigned partitions hold for us, in records by topic.
+
+    Attributes:
+        lag: what is not committed: with what is being worked on, and transactions' markers, which nobody commits past.
+        unread: what was not even fetched.
+    """
+
+    lag: Mapping[str, int]
+    unread: Mapping[str, int]
+
+
+async def backlog_of(app: Any) -> Backlog:
+    """Ask Kafka how much there is."""
     assigned = {tp for tp in app.consumer.assignment() if app.topics.acks_enabled_for(tp.topic)}
     ends = await app.consumer.highwaters(*assigned) if assigned else {}
-    lags: Counter[str] = Counter()
+    lag: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     for tp, end in ends.items():
-        committed = app.consumer._committed_offset.get(tp) or 0  # noqa: SLF001 - the base class has no getter
-        lags[tp.topic] += max(0, (end or 0) - committed)
-    return dict(lags)
+        behind = max(0, (end or 0) - (app.consumer._committed_offset.get(tp) or 0))  # noqa: SLF001 - the base class has no getter
+        lag[tp.topic] += behind
+        if behind:
+            unread[tp.topic] += max(0, (end or 0) - (await app.consumer.position(tp) or 0))
+    return Backlog(dict(lag), dict(unread))
 
 
 async def close_if_down(gate: Gate) -> None:
@@ -33,21 +85,29 @@ async def raise_group_errors(app: Any) -> None:
 
     Faust fetches past the call of aiokafka that raises these.
     """
+    if not consumes(app):
+        return
     thread = app.consumer._thread  # noqa: SLF001 - see above
     if thread._consumer is not None:  # noqa: SLF001
         await thread.call_thread(_check, thread._consumer)  # noqa: SLF001
 
 
-def unready_reasons(app: Any, gates: Sequence[Gate]) -> list[str]:
-    """Return why the worker should get no work now; empty when it is ready."""
+def unready_reasons(app: Any, gates: Sequence[Gate], recovery: Recovery | None = None) -> list[str]:
+    """Return why the worker should get no work now; empty when it is ready.
+
+    Args:
+        app: the Faust app.
+        gates: of every dependency.
+        recovery: how far it is, while there is one.
+    """
     reasons = []
-    if app._consumer is None or not app.consumer.started:  # noqa: SLF001 - the property would make a consumer
+    if not consumes(app):
         reasons.append("the consumer has not started")
+    elif app.in_recovery:
+        reasons.append(str(recovery or "recovering its tables"))
     elif app.rebalancing:
         reasons.append("rebalancing")
-    elif app.in_recovery:
-        reasons.append("recovering its tables")
-    elif not _assignment(app.consumer):
+    elif not any(app.topics.acks_enabled_for(tp.topic) for tp in _assignment(app.consumer)):
         reasons.append("no partitions are assigned")
     return reasons + closed(gates)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -28,8 +29,13 @@ Words: TypeAlias = NDArray[np.uint64]
 class IdTable:
     """A hash table with open addressing."""
 
-    def __init__(self) -> None:
-        self._make(0)
+    def __init__(self, expected: int = 0) -> None:
+        places = max(_SMALLEST, int(expected / _FULLEST)) | 1
+        # The low word is 0 where a place is free.
+        self._low = np.zeros(places, dtype=np.uint64)
+        self._high = np.zeros(places, dtype=np.uint64)
+        self._offsets = np.full(places, -1, dtype=np.int64)
+        self._count = 0
 
     def __len__(self) -> int:
         return self._count
@@ -47,28 +53,30 @@ class IdTable:
             offsets: of the records, ascending.
             floor: what came before this offset is forgotten: it counts as not here.
         """
-        if self._count + len(ids) > len(self._low) * _FULLEST:
-            self.rebuild(floor, spare=len(ids))
+        if not self.has_room(len(ids)):
+            for _ in self.rebuilding(floor, spare=len(ids)):
+                pass
         low, high = _words(ids)
         firsts = [self._enter(low[part], high[part], offsets[part], floor) for part in _slices(len(ids))]
         return firsts[0] if len(firsts) == 1 else np.concatenate([offsets[:0], *firsts])
 
-    def rebuild(self, floor: int, *, spare: int = 0) -> None:
-        """Keep what came at `floor` or later, in a table with room for `spare` more and for growth."""
+    def has_room(self, count: int) -> bool:
+        """Whether so many more may be entered without rebuilding."""
+        return self._count + count <= len(self._low) * _FULLEST
+
+    def rebuilding(self, floor: int, *, spare: int = 0) -> Iterator[None]:
+        """Keep what came at `floor` or later, in a table with room for `spare` more and for growth: slice by slice, a few milliseconds each.
+
+        Nothing may be entered before the last slice; given up before it, nothing has changed.
+        """
         low, high, offsets = self._low, self._high, self._offsets
         kept = int(np.count_nonzero(offsets >= floor))
-        self._make(int((kept + spare) * _GROWTH))
+        fresh = IdTable(int((kept + spare) * _GROWTH))
         for part in _slices(len(low)):
             chosen = offsets[part] >= floor
-            self._enter(low[part][chosen], high[part][chosen], offsets[part][chosen], floor)
-
-    def _make(self, expected: int) -> None:
-        places = max(_SMALLEST, int(expected / _FULLEST)) | 1
-        # The low word is 0 where a place is free.
-        self._low = np.zeros(places, dtype=np.uint64)
-        self._high = np.zeros(places, dtype=np.uint64)
-        self._offsets = np.full(places, -1, dtype=np.int64)
-        self._count = 0
+            fresh._enter(low[part][chosen], high[part][chosen], offsets[part][chosen], floor)
+            yield
+        self._low, self._high, self._offsets, self._count = fresh._low, fresh._high, fresh._offsets, fresh._count
 
     def _enter(self, low: Words, high: Words, offsets: Offsets, floor: int) -> Offsets:
         size = len(self._low)

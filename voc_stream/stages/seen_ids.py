@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from voc_stream.stages.id_table import IdTable
 from voc_stream.stages.ranges import DIGEST_BYTES, Digests, Offsets, Range, Seen
 
-# Tables are rebuilt when so much of them is forgotten.
+# A table is rebuilt when so much of it is forgotten.
 _MOST_STALE = 0.34
 # Rows are read in so large parts: small windows are many.
 _PART = 1 << 15
@@ -84,18 +84,28 @@ class SeenIds:
         self._stretches.append(_Stretch(last, processed_ms, count))
         self.live += count
 
-    def recall(self, rows: Sequence[Range | Seen]) -> None:
-        """Remember what the ledger says, in order of offset; where copies are in it, the first counts."""
+    def making_ready(self, count: int) -> Iterator[None]:
+        """Make room for so many ids to come, slice by slice; in between others may go on, but nothing may be entered here.
+
+        Without it `enter` makes the room at once, which takes half a second for two million ids.
+        """
+        stale = len(self._table) - self.live
+        if stale > _MOST_STALE * len(self._table) or not self._table.has_room(count):
+            yield from self._table.rebuilding(self._floor, spare=count)
+
+    def recalling(self, rows: Sequence[Range | Seen]) -> Iterator[None]:
+        """Remember what the ledger says, in order of offset, slice by slice; where copies are in it, the first counts."""
+        yield from self.making_ready(min(sum(map(_count, rows)), self._horizon.most))
         part: list[Range | Seen] = []
         size = 0
         for row in rows:
             part.append(row)
-            size += len(row.digests) // DIGEST_BYTES
+            size += _count(row)
             if size >= _PART:
-                self._recall(part)
+                yield from self._recalling(part)
                 part, size = [], 0
         if part:
-            self._recall(part)
+            yield from self._recalling(part)
 
     def forget_before(self, processed_ms: int) -> None:
         """Forget windows that were formed before a time."""
@@ -107,8 +117,6 @@ class SeenIds:
         oldest = self._stretches.popleft()
         self._floor = max(self._floor, oldest.last + 1)
         self.live -= oldest.size
-        if len(self._table) - self.live > _MOST_STALE * len(self._table):
-            self._table.rebuild(self._floor)
         return oldest.size
 
     @property
@@ -120,24 +128,30 @@ class SeenIds:
         """Give its share back."""
         self._horizon.leave(self)
 
-    def _recall(self, rows: Sequence[Range | Seen]) -> None:
+    def _recalling(self, rows: Sequence[Range | Seen]) -> Iterator[None]:
         ids = np.concatenate([row.ids for row in rows])
         offsets = np.concatenate([row.offsets for row in rows])
         order = np.argsort(offsets, kind="stable")
+        yield from self.making_ready(len(ids))
         self.enter(ids[order], offsets[order])
         for row in rows:
-            self.close_window(row.last, row.processed_ms, len(row.digests) // DIGEST_BYTES)
+            self.close_window(row.last, row.processed_ms, _count(row))
+        yield
+
+
+def _count(row: Range | Seen) -> int:
+    return len(row.digests) // DIGEST_BYTES
 
 
 class Horizon:
     """How many ids the partitions of a worker remember together.
 
-    Args:
+    Attributes:
         most: ids.
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._members: set[SeenIds] = set()
 
     @property
@@ -155,7 +169,7 @@ class Horizon:
 
     def make_room(self, count: int) -> None:
         """Let the partitions that remember most forget their oldest, until there is room for so many more."""
-        excess = self.live + count - self._most
+        excess = self.live + count - self.most
         while excess > 0:
             largest = max(self._members, key=lambda member: member.live)
             if not largest.windows:

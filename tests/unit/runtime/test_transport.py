@@ -13,6 +13,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from tests.unit.runtime.world import TOPIC, record
+from voc_stream.errors import OutageError
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.transport import Consumer, DataLossError
@@ -38,7 +39,7 @@ class FakeConsumer(Consumer):
             should_stop=False,
             monitor=SimpleNamespace(track_tp_end_offset=lambda *_: None),
             topics=SimpleNamespace(acks_enabled_for=lambda topic: topic == TOPIC),
-            tables=SimpleNamespace(changelog_topics={"changelog"}),
+            tables=SimpleNamespace(changelog_topics={"changelog"}, recovery=SimpleNamespace(active_tps=set(), active_offsets={}, tp_to_table={})),
         )
         self.intake = self.app.intake
         self.flow_active = True
@@ -58,6 +59,7 @@ class FakeConsumer(Consumer):
         self.delivered: list[Any] = []
         self.soughts: list[dict[TP, int]] = []
         self.commits: list[dict[TP, int]] = []
+        self.slept: list[float] = []
 
     @property
     def should_stop(self) -> bool:
@@ -106,6 +108,9 @@ class FakeConsumer(Consumer):
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         return SimpleNamespace(tp=tp, offset=record.offset)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
     async def fetches(self, *offsets: int, tp: TP = SOURCE) -> None:
         """Let the next fetch bring records of these offsets."""
@@ -425,3 +430,55 @@ async def test_a_last_commit_that_hangs_does_not_hold_up_the_rebalance(consumer:
     await consumer.wait_empty()
 
     assert consumer.intake.unresolved() == 0
+
+
+class FakeStore:
+    """A table's RocksDB: what was applied; `faults` are raised by the next writes."""
+
+    def __init__(self) -> None:
+        self.applied: list[int] = []
+        self.faults: list[Exception] = []
+
+    def restore(self, tp: TP, records: Iterable[Any]) -> None:
+        assert tp == CHANGELOG
+        if self.faults:
+            raise self.faults.pop()
+        self.applied += [record.offset for record in records]
+
+
+def recovering(consumer: FakeConsumer, *, position: int = -1) -> FakeStore:
+    store, recovery = FakeStore(), consumer.app.tables.recovery
+    recovery.active_tps.add(CHANGELOG)
+    recovery.active_offsets[CHANGELOG] = position
+    recovery.tp_to_table[CHANGELOG] = SimpleNamespace(data=store)
+    return store
+
+
+async def test_a_changelog_is_applied_by_the_fetch_and_faust_sees_the_last_record_only() -> None:
+    consumer = FakeConsumer()
+    store = recovering(consumer, position=1)
+    await consumer.fetches(0, 1, 2, 3, tp=CHANGELOG)
+    await consumer.fetches(4, 5, tp=CHANGELOG)
+
+    assert store.applied == [2, 3, 4, 5], "what was applied before is not applied again"
+    assert consumer.app.tables.recovery.active_offsets[CHANGELOG] == 5
+    assert [message.offset for message in consumer.delivered] == [3, 5]
+
+
+async def test_a_recovery_waits_for_room_on_the_disk() -> None:
+    consumer = FakeConsumer()
+    store = recovering(consumer)
+    store.faults = [OutageError("state", "no space is left"), OutageError("state", "no space is left")]
+    await consumer.fetches(0, 1, tp=CHANGELOG)
+
+    assert len(consumer.slept) == 2
+    assert store.applied == [0, 1]
+
+
+async def test_a_changelog_of_an_older_generation_is_not_applied() -> None:
+    consumer = FakeConsumer()
+    store = recovering(consumer)
+    await consumer._deliver(CHANGELOG, [record(0)], generation=0)
+
+    assert store.applied == []
+    assert consumer.delivered == []

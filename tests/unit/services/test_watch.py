@@ -14,7 +14,7 @@ from tests.unit.runtime.world import Dependency, Pauses
 from voc_stream.errors import OutageError
 from voc_stream.runtime import metrics
 from voc_stream.runtime.gate import Gate
-from voc_stream.services.watch import lag_by_topic, raise_group_errors, unready_reasons
+from voc_stream.services.watch import Recovery, backlog_of, raise_group_errors, unready_reasons
 
 ZERO, ONE, CHANGELOG = TP("calls.raw", 0), TP("calls.raw", 1), TP("changelog", 0)
 
@@ -26,6 +26,7 @@ class FakeConsumer:
         self.started = True
         self.ends: dict[TP, int | None] = {ZERO: 10, ONE: 7, CHANGELOG: 99}
         self._committed_offset: dict[TP, int | None] = {ZERO: 4, ONE: None}
+        self.positions: dict[TP, int | None] = {ZERO: 9, ONE: None}
         self._thread = self
         self._consumer: Any = SimpleNamespace(_coordinator=SimpleNamespace(check_errors=lambda: None))
 
@@ -34,6 +35,9 @@ class FakeConsumer:
 
     async def highwaters(self, *partitions: TP) -> dict[TP, int | None]:
         return {tp: self.ends[tp] for tp in partitions}
+
+    async def position(self, tp: TP) -> int | None:
+        return self.positions[tp]
 
     async def call_thread(self, method: Any, *args: Any) -> None:
         await method(*args)
@@ -48,6 +52,7 @@ class FakeApp:
         self.rebalancing = self.in_recovery = False
         self.topics = SimpleNamespace(acks_enabled_for=lambda topic: topic != "changelog")
         self.timers: dict[str, Any] = {}
+        self.at_start: list[Any] = []
 
     def timer(self, _seconds: float) -> Any:
         def keep(function: Any) -> Any:
@@ -64,23 +69,32 @@ def app() -> Any:
 
 def kit(kafka: Gate | None = None, **runners: Any) -> Any:
     around = SimpleNamespace(gates={"kafka": kafka or Gate("kafka", Dependency().probe)})
-    return SimpleNamespace(runners=runners, settings=SimpleNamespace(kafka_group_id="voc-processor"), around=around)
+    table, settings = SimpleNamespace(measure=lambda: None), SimpleNamespace(kafka_group_id="voc-processor")
+    return SimpleNamespace(runners=runners, settings=settings, around=around, health=SimpleNamespace(), seen=table, ranges=table)
 
 
-async def test_lag_is_what_is_not_committed_of_the_source_partitions(app: Any) -> None:
-    assert await lag_by_topic(app) == {"calls.raw": 6 + 7}
+async def test_lag_is_what_is_not_committed_of_the_source_partitions_and_unread_what_was_not_fetched(app: Any) -> None:
+    backlog = await backlog_of(app)
+    assert backlog.lag == {"calls.raw": 6 + 7}
+    assert backlog.unread == {"calls.raw": 1 + 7}
 
 
 async def test_lag_is_never_negative_and_without_partitions_there_is_none(app: Any) -> None:
     app.consumer.ends = {ZERO: 2}
-    assert await lag_by_topic(app) == {"calls.raw": 0}
+    assert (await backlog_of(app)).lag == {"calls.raw": 0}
     app.consumer.ends = {}
-    assert await lag_by_topic(app) == {}
+    assert (await backlog_of(app)).lag == {}
+
+
+async def test_a_marker_of_a_transaction_is_lag_for_ever_and_not_unread(app: Any) -> None:
+    app.consumer.ends, app.consumer._committed_offset, app.consumer.positions = {ZERO: 10}, {ZERO: 9}, {ZERO: 10}
+    backlog = await backlog_of(app)
+    assert (backlog.lag, backlog.unread) == ({"calls.raw": 1}, {"calls.raw": 0})
 
 
 async def test_the_timer_keeps_lag_and_queue_depth(app: Any) -> None:
     attach(app, kit(score=SimpleNamespace(waiting_records=lambda: 3)))
-    await app.timers["measure_lag"]()
+    await app.timers["measure"]()
 
     assert metrics.REGISTRY.get_sample_value("kafka_consumer_lag", {"topic": "calls.raw", "group": "voc-processor"}) == 13
     assert metrics.REGISTRY.get_sample_value("queue_depth", {"stage": "score"}) == 3
@@ -92,7 +106,7 @@ async def test_lag_that_cannot_be_measured_does_not_end_the_worker(app: Any) -> 
 
     app.consumer.highwaters = fails
     attach(app, kit())
-    await app.timers["measure_lag"]()
+    await app.timers["measure"]()
 
 
 async def test_kafka_is_not_well_when_it_neither_tells_its_ends_nor_answers_a_probe(app: Any) -> None:
@@ -103,11 +117,11 @@ async def test_kafka_is_not_well_when_it_neither_tells_its_ends_nor_answers_a_pr
     gate = Gate("kafka", kafka.probe, sleep=Pauses())
     app.consumer.highwaters = fails
     attach(app, kit(gate))
-    await app.timers["measure_lag"]()
+    await app.timers["measure"]()
     assert gate.is_open, "it answered the probe"
 
     kafka.error = OutageError("kafka", "connection refused")
-    await app.timers["measure_lag"]()
+    await app.timers["measure"]()
     assert unready_reasons(app, [gate]) == ["kafka: connection refused"]
     await gate.stop()
 
@@ -115,18 +129,18 @@ async def test_kafka_is_not_well_when_it_neither_tells_its_ends_nor_answers_a_pr
 async def test_before_the_consumer_runs_there_are_no_group_errors(app: Any) -> None:
     app.consumer._consumer = None
     await raise_group_errors(app)
+    app._consumer = None
+    await raise_group_errors(app)
 
 
 async def test_a_group_error_that_nobody_else_would_see_is_raised(app: Any) -> None:
     def check_errors() -> None:
         raise GroupAuthorizationFailedError
 
-    attach(app, kit())
-    await app.timers["check_group"]()
     await raise_group_errors(app)
     app.consumer._consumer._coordinator.check_errors = check_errors
     with pytest.raises(GroupAuthorizationFailedError):
-        await app.timers["check_group"]()
+        await raise_group_errors(app)
 
 
 def test_a_worker_is_ready_when_nothing_is_in_its_way(app: Any) -> None:
@@ -141,8 +155,11 @@ def test_a_worker_says_why_it_is_not_ready(app: Any) -> None:
     assert unready_reasons(app, []) == ["rebalancing"]
     app.rebalancing, app.in_recovery = False, True
     assert unready_reasons(app, []) == ["recovering its tables"]
-    app.in_recovery, app.consumer.ends = False, {}
-    assert unready_reasons(app, []) == ["no partitions are assigned"]
+    assert unready_reasons(app, [], Recovery(250, 1000)) == ["recovering its tables: 750 of 1000 changes read"]
+    app.rebalancing, app.in_recovery = False, False
+    for nothing_to_work_on in ({}, {CHANGELOG: 99}):
+        app.consumer.ends = nothing_to_work_on
+        assert unready_reasons(app, []) == ["no partitions are assigned"]
 
 
 async def test_a_dependency_that_is_not_well_is_named_with_its_reason(app: Any) -> None:

@@ -106,7 +106,7 @@ def test_when_room_is_needed_only_the_oldest_recalled_ids_are_forgotten() -> Non
     """Ten rows of 256 ids; room for 2,300: two rows must go, and the copies of all others are still duplicates."""
     rows = [packed(first, first + 255) for first in range(0, 2560, 256)]
     seen = SeenIds(Horizon(2560))
-    seen.recall(read_rows(as_read(began(2560), *rows)).seen)
+    list(seen.recalling(read_rows(as_read(began(2560), *rows)).seen))
     new = np.arange(10**6, 10**6 + 520, dtype="<u8").reshape(260, 2)
     seen.enter(new, np.arange(2560, 2820, dtype=np.int64))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voc_stream.stages.id_table import IdTable
-from voc_stream.stages.ranges import Digests, Offsets
+from voc_stream.stages.ranges import ClaimId, Digests, Offsets, Seen
 from voc_stream.stages.seen_ids import Horizon, SeenIds, digests_of
 
 WORDS = st.integers(0, 3) | st.integers(0, (1 << 64) - 1)
@@ -81,6 +81,53 @@ def test_beyond_the_most_ids_the_partition_with_the_most_forgets_its_oldest_wind
     assert small.enter(numbered(1), offsets(9, 1)).tolist() == [0]
     assert large.enter(numbered(2), offsets(20, 1)).tolist() == [2]
     assert large.enter(numbered(0), offsets(21, 1)).tolist() == [21]
+
+
+def test_a_table_that_is_rebuilt_slice_by_slice_is_as_it_was_until_the_last_and_then_has_room() -> None:
+    table, count = IdTable(), 100_000
+    ids = np.random.default_rng(7).integers(0, 1 << 63, (count, 2), dtype=np.uint64)
+    table.enter(ids, offsets(0, count))
+    given_up = table.rebuilding(count // 2, spare=count)
+    next(given_up)
+    given_up.close()
+    assert len(table) == count
+
+    slices = sum(1 for _ in table.rebuilding(count // 2, spare=count))
+    assert slices > count // (1 << 15)
+    assert len(table) == count // 2
+    assert table.has_room(count)
+    assert (table.enter(ids, offsets(count, count), count // 2)[count // 2 :] == offsets(count // 2, count // 2)).all()
+
+
+def test_made_ready_before_a_window_a_table_is_not_rebuilt_within_it_and_forgets_what_is_old() -> None:
+    seen, window, ids = SeenIds(Horizon(20_000)), 1000, np.random.default_rng(7).integers(0, 1 << 63, (100_000, 2), dtype=np.uint64)
+    sizes = set()
+    for first in range(0, len(ids), window):
+        list(seen.making_ready(window))
+        before = seen.nbytes
+        seen.enter(ids[first : first + window], offsets(first, window))
+        assert seen.nbytes == before
+        seen.close_window(first + window - 1, 0, window)
+        sizes.add(before)
+
+    assert seen.live == 20_000
+    assert max(sizes) < 20_000 * 120
+
+
+def test_what_the_ledger_says_is_remembered_slice_by_slice() -> None:
+    count = 200_000
+    ids = np.random.default_rng(7).integers(0, 1 << 63, (count, 2), dtype=np.uint64)
+    deltas = np.arange(10_000, dtype="<u4").tobytes()
+    rows = [
+        Seen(ClaimId(1, 1), first, first + 9999, 0, deltas, ids[first : first + 10_000].tobytes())
+        for first in range(0, count, 10_000)
+    ]  # fmt: skip
+    seen = SeenIds(Horizon(count))
+    slices = sum(1 for _ in seen.recalling(rows))
+
+    assert slices >= count // 40_000
+    assert seen.live == count
+    assert (seen.enter(ids, offsets(count, count)) == offsets(0, count)).all()
 
 
 @pytest.mark.parametrize("count", [0, 1])

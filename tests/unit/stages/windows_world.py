@@ -250,7 +250,7 @@ class Worker:
         self.tiling = Tiling(taking)
         self.resolved = min(self.resolved, taking.start)
         if self.world.rules.ids_come_from_the_ledger:
-            self.seen.recall([*self.history.seen, *self.history.older, *self.history.current])
+            list(self.seen.recalling([*self.history.seen, *self.history.older, *self.history.current]))
 
     def _history(self) -> History:
         rules = self.world.rules

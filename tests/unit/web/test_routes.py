@@ -1,0 +1,44 @@
+"""What `/healthz` and `/readyz` answer."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from voc_stream.services.watch import Recovery
+from voc_stream.web import routes
+
+
+@pytest.fixture
+def ill() -> list[str]:
+    """What a restart would mend."""
+    return []
+
+
+@pytest.fixture
+def app(ill: list[str]) -> Any:
+    consumer = SimpleNamespace(started=True, assignment=set)
+    made = SimpleNamespace(pages={}, _consumer=consumer, consumer=consumer, rebalancing=False, in_recovery=True)
+    health = SimpleNamespace(ill_reasons=lambda: ill, recovery=Recovery(400, 1000))
+    kit: Any = SimpleNamespace(health=health, gates=(), helpers=(), pauses=SimpleNamespace(closed=list))
+    routes.attach(made, kit)  # type: ignore[arg-type]
+    return made
+
+
+async def ask(app: Any, path: str) -> tuple[int, dict[str, Any]]:
+    answer = await app.pages["GET", path](None)
+    return answer.status, json.loads(answer.body)
+
+
+async def test_a_worker_that_only_is_not_ready_is_alive(app: Any) -> None:
+    assert await ask(app, "/healthz") == (200, {"status": "ok"})
+    assert await ask(app, "/readyz") == (503, {"status": "not ready", "reasons": ["recovering its tables: 600 of 1000 changes read"]})
+
+
+async def test_what_a_restart_would_mend_is_503_with_the_reason(app: Any, ill: list[str]) -> None:
+    ill.append("score: no progress for 1300 s")
+
+    assert await ask(app, "/healthz") == (503, {"status": "ill", "reasons": ["score: no progress for 1300 s"]})
