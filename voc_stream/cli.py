@@ -1,4 +1,4 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | dlq`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | dlq | pause | resume | pauses`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from voc_stream import bucket as bucket_rules
 from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
+from voc_stream import pausing, topic_admin
 from voc_stream import reconcile as reconciling
 from voc_stream import schemas as schema_writer
-from voc_stream import topic_admin
 from voc_stream.errors import OutsideError
 from voc_stream.generator import send
 from voc_stream.runtime.publisher import Publisher
@@ -102,6 +102,21 @@ def attach(app: Any, settings: Settings) -> None:
     async def views(self: Any, *, day: tuple[datetime, ...], mend: bool) -> None:  # noqa: ARG001
         """Compare the views of customer events with the events; mend what differs."""
         await _run(partial(forgetting.views, days=[each.date() for each in day], mend=mend), settings)
+
+    @app.command(*pausing.OPTIONS)
+    async def pause(self: Any, **what: Any) -> None:  # noqa: ARG001
+        """Let a stage, a tenant, or a tenant in a stage stand still."""
+        await _run(partial(pausing.order, stages=app.kit.runners, paused=True, **what), settings)
+
+    @app.command(*pausing.OPTIONS)
+    async def resume(self: Any, **what: Any) -> None:  # noqa: ARG001
+        """Let it go on, also a stage that paused itself."""
+        await _run(partial(pausing.order, stages=app.kit.runners, paused=False, **what), settings)
+
+    @app.command()
+    async def pauses(self: Any) -> None:  # noqa: ARG001
+        """Tell of what stands still by an operator's order."""
+        await _run(pausing.show, settings)
 
     @app.command(*EVALUATE_ARGUMENTS)
     async def evaluate(self: Any, **asked: Any) -> None:  # noqa: ARG001
