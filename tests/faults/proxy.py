@@ -219,6 +219,10 @@ class Proxies:
         for name in names or self._proxies:
             self._run(self._proxies[name].become(fault))
 
+    def port(self, name: str) -> int:
+        """Return a proxy's port."""
+        return self._proxies[name].port
+
     def accepted(self, name: str) -> int:
         """Return how many connections a proxy has accepted."""
         return self._proxies[name].accepted
