@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -66,7 +67,6 @@ class FaultProxy:
         self._behind = behind
         self._rewrite = rewrite
         self._fault = Fault.WELL
-        self._lossy = False
         self._held = _bound(self.port)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -120,17 +120,17 @@ class FaultProxy:
 
     def _reset(self) -> None:
         for writer in tuple(self._open):
-            writer.transport.abort()
+            _abort(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self._fault is Fault.REFUSING:
-            writer.transport.abort()
+            _abort(writer)
             return
         try:
             from_server, to_server = await asyncio.open_connection(HOST, self._behind, limit=_CHUNK)
         except OSError:
-            writer.transport.abort()
+            _abort(writer)
             return
         ends = {writer, to_server}
         self._open |= ends
@@ -145,7 +145,10 @@ class FaultProxy:
             self._pumps -= pumps
             self._open -= ends
             for end in ends:
-                end.transport.abort()
+                if self._fault is Fault.WELL:
+                    end.close()
+                else:
+                    _abort(end)
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -263,10 +266,16 @@ def kafka_rewrite(behind: int) -> Callable[[bytes, int], bytes]:
     return rewrite
 
 
+def _abort(writer: asyncio.StreamWriter) -> None:
+    """Reset a connection; merely closed it would say farewell."""
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 def _bound(port: int) -> socket.socket:
-    """Return a socket that is bound and does not listen: connecting to it is refused."""
+    """Return a socket that is bound and does not listen: connecting to it is refused. Only a second one made here can share its port."""
     made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     made.bind((HOST, port))
     return made
