@@ -1,4 +1,4 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | dlq | pause | resume | pauses`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | dlq | pause …`."""
 
 from __future__ import annotations
 
@@ -103,20 +103,7 @@ def attach(app: Any, settings: Settings) -> None:
         """Compare the views of customer events with the events; mend what differs."""
         await _run(partial(forgetting.views, days=[each.date() for each in day], mend=mend), settings)
 
-    @app.command(*pausing.OPTIONS)
-    async def pause(self: Any, **what: Any) -> None:  # noqa: ARG001
-        """Let a stage, a tenant, or a tenant in a stage stand still."""
-        await _run(partial(pausing.order, stages=app.kit.runners, paused=True, **what), settings)
-
-    @app.command(*pausing.OPTIONS)
-    async def resume(self: Any, **what: Any) -> None:  # noqa: ARG001
-        """Let it go on, also a stage that paused itself."""
-        await _run(partial(pausing.order, stages=app.kit.runners, paused=False, **what), settings)
-
-    @app.command()
-    async def pauses(self: Any) -> None:  # noqa: ARG001
-        """Tell of what stands still by an operator's order."""
-        await _run(pausing.show, settings)
+    _attach_pauses(app, settings)
 
     @app.command(*EVALUATE_ARGUMENTS)
     async def evaluate(self: Any, **asked: Any) -> None:  # noqa: ARG001
@@ -138,6 +125,23 @@ def _attach_operating(app: Any, settings: Settings) -> None:
     async def reconcile(self: Any, **asked: Any) -> None:  # noqa: ARG001
         """Compare every place that knows of the calls and events of closed hours; exit code 1 when something is missing."""
         await _run(partial(reconciling.run, kit=app.kit, publisher=Publisher(app), **asked), settings)
+
+
+def _attach_pauses(app: Any, settings: Settings) -> None:
+    @app.command(*pausing.OPTIONS)
+    async def pause(self: Any, **what: Any) -> None:  # noqa: ARG001
+        """Let a stage, a tenant, or a tenant in a stage stand still."""
+        await _run(partial(pausing.order, stages=app.kit.runners, paused=True, **what), settings)
+
+    @app.command(*pausing.OPTIONS)
+    async def resume(self: Any, **what: Any) -> None:  # noqa: ARG001
+        """Let it go on, also a stage that paused itself."""
+        await _run(partial(pausing.order, stages=app.kit.runners, paused=False, **what), settings)
+
+    @app.command()
+    async def pauses(self: Any) -> None:  # noqa: ARG001
+        """Tell of what stands still by an operator's order."""
+        await _run(pausing.show, settings)
 
 
 async def _run(command: Command, settings: Settings) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from voc_stream.errors import RejectedError
 from voc_stream.runtime import metrics
@@ -14,17 +16,22 @@ from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.letter_writing import write_letters
 from voc_stream.runtime.patience import Patience
 from voc_stream.runtime.pauses import Pauses
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.publisher import Headers, Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.stages.outcome import DeadLetter, Facts
 from voc_stream.stages.ranges import Place
 from voc_stream.stages.self_pause import tenant_in
-from voc_stream.stages.windows import Record, Window
+from voc_stream.stages.windows import Window
 
 STAGE = "voc"
+
+# Of rubbish that waits in the overflow topic: `topic/partition/offset` of where it was met. Its dead letter is written as if from there.
+MOVED_FROM = "voc-moved-from"
+_MOVED_FROM = re.compile(rb"([A-Za-z0-9._-]{1,249})/([0-9]{1,9})/([0-9]{1,18})")
+
 T = TypeVar("T")
 
-Letter: TypeAlias = tuple[Record, DeadLetter]
+Letter: TypeAlias = tuple[Any, DeadLetter]
 
 
 def dead_of(letters: Iterable[Letter]) -> Counter[str | None]:
@@ -60,8 +67,7 @@ class WindowLetters:
         """Write a window's dead letters and move what moves; done when all of it is acknowledged."""
         await self._believe_rejections(window)
         moved = [
-            (Outgoing(self._overflow_topic, str(event.event_id).encode(), record.value, tuple(record.headers)), record)
-            for event, record in window.moved
+            (Outgoing(self._overflow_topic, str(event.event_id).encode(), record.value, _unmarked(record)), record) for event, record in window.moved
         ]
         refused = await self._move(moved)
         window.letters = await self._at_their_rates(window.letters)
@@ -93,7 +99,7 @@ class WindowLetters:
                 left[tenant_id] -= 1
                 kept.append(letter)
             else:
-                moving.append((Outgoing(self._overflow_topic, record.key, record.value, tuple(record.headers)), letter))
+                moving.append((Outgoing(self._overflow_topic, record.key, record.value, self._marked(record)), letter))
         refused = await self._move(moving)
         metrics.THROTTLED.labels(STAGE).inc(len(moving) - len(refused))
         metrics.EVENTS_PROCESSED.labels(self._place.topic, "moved").inc(len(moving) - len(refused))
@@ -112,14 +118,42 @@ class WindowLetters:
             return False
         return True
 
+    def _marked(self, record: Any) -> Headers:
+        return (*_unmarked(record), (MOVED_FROM, f"{self._place.topic}/{self._place.partition}/{record.offset}".encode()))
+
+    def _facts(self, record: Any, now: datetime) -> Facts:
+        """Return where a record is from: in the overflow topic its mark says so. Elsewhere a mark is a stranger's."""
+        marks = [value or b"" for name, value in record.headers if name == MOVED_FROM and self._place.topic == self._overflow_topic]
+        found = _MOVED_FROM.fullmatch(marks[-1]) if marks else None
+        if found is None:
+            return Facts(now, self._place.topic, self._place.partition, record.offset)
+        return Facts(now, found[1].decode(), int(found[2]), int(found[3]))
+
     async def _write(self, letters: Sequence[Letter]) -> None:
-        place, now = self._place, self._now()
-        records = [dead_letter_record(record, Facts(now, place.topic, place.partition, record.offset), STAGE, letter) for record, letter in letters]
+        now = self._now()
+        records = [dead_letter_record(_Original.of(record), self._facts(record, now), STAGE, letter) for record, letter in letters]
         await self._patience.through_outages(
             lambda: write_letters(self._publisher, records, stage=STAGE, kafka=self._kafka, pauses=self._pauses, wait=self._patience.rest)
         )
         for _, letter in letters:
             metrics.DEAD_LETTERS.labels(STAGE, letter.error_type).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """A record as its producer sent it."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @classmethod
+    def of(cls, record: Any) -> _Original:
+        return cls(record.key, record.value, _unmarked(record))
+
+
+def _unmarked(record: Any) -> Headers:
+    return tuple((name, value) for name, value in record.headers if name != MOVED_FROM)
 
 
 def _tenant_of(letter: Letter) -> str | None:
