@@ -33,6 +33,7 @@ PASSED = dict.fromkeys(("calls.polled", "calls.enriched", "audio.ready", "scorin
 KNOWN = Known(now=NOW, settle=timedelta(minutes=10), passed=PASSED, committed={0: 100})
 SCORED_AT = HOUR + timedelta(minutes=2)
 RESULT = Result("m1", SCORED_AT, SCORED_AT + timedelta(seconds=1), words=True)
+UNTOLD = replace(RESULT, exported_at=None)
 ROW = Row(Status.SCORED, "ref", SCORED_AT, parked=False, s3_key="raw/1.wav", size=10, results=(RESULT,))
 
 
@@ -119,13 +120,13 @@ WAITS = {
     "enriched soon": ({"raw": Coordinates(0, 100), "row": None, "events": 0}, Hop.ENRICH, "on its way"),
     "downloaded soon": ({"row": replace(ROW, status=Status.PENDING_DOWNLOAD, s3_key=None, results=(), updated_at=NOW)}, Hop.STATUS, "pending"),
     "parked": ({"row": replace(ROW, status=Status.PENDING_DOWNLOAD, s3_key=None, results=(), parked=True)}, Hop.STATUS, "pending"),
-    "exported soon": ({"row": replace(ROW, updated_at=NOW, results=(replace(RESULT, exported_at=None),)), "exported": frozenset()}, Hop.EXPORT, "on its way"),
+    "exported soon": ({"row": replace(ROW, updated_at=NOW, results=(UNTOLD,)), "exported": frozenset()}, Hop.EXPORT, "on its way"),
     "stored soon": ({"row": replace(ROW, results=(replace(RESULT, exported_at=NOW),)), "events": 0}, Hop.EVENT, "on its way"),
     "refused by poll": ({"raw": None, "row": None, "letters": frozenset({"calls.polled"})}, Hop.POLL, "dead letters"),
     "refused by enrich": ({"row": None, "events": 0, "letters": frozenset({"calls.raw"})}, Hop.ENRICH, "dead letters"),
     "refused as an event": ({"events": 0, "letters": frozenset({"voc.calls"})}, Hop.EVENT, "dead letters"),
     "in error by its export": (
-        {"row": replace(ROW, status=Status.ERROR, results=(replace(RESULT, exported_at=None),)), "exported": frozenset()}, Hop.EXPORT, "dead letters",
+        {"row": replace(ROW, status=Status.ERROR, results=(UNTOLD,)), "exported": frozenset()}, Hop.EXPORT, "dead letters",
     ),
 }  # fmt: skip
 
@@ -187,6 +188,7 @@ def test_gaps_beyond_a_bound_are_counted_and_not_named() -> None:
     assert (whole.left, whole.gap_count, len(whole.gaps)) == (2 * (MOST_NAMED + 5), 2 * (MOST_NAMED + 5), MOST_NAMED)
 
 
+RESULTS = st.builds(Result, st.sampled_from(["m1", "m2"]), st.just(SCORED_AT), st.sampled_from([None, SCORED_AT]), st.booleans())
 TRACES = st.builds(
     trace,
     st.text("0123456789", min_size=1, max_size=4),
@@ -203,9 +205,7 @@ TRACES = st.builds(
             st.booleans(),
             st.sampled_from([None, "raw/1.wav"]),
             st.sampled_from([None, 10]),
-            st.lists(
-                st.builds(Result, st.sampled_from(["m1", "m2"]), st.just(SCORED_AT), st.sampled_from([None, SCORED_AT]), st.booleans()), max_size=2
-            ).map(tuple),
+            st.lists(RESULTS, max_size=2).map(tuple),
         ),
     ),
     letters=st.frozensets(st.sampled_from(["calls.polled", "calls.raw", "voc.calls"])),
