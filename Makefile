@@ -19,7 +19,7 @@ KILLS ?=
 SEED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-views bench-runtime chaos-calls schemas lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-runtime chaos-calls schemas lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,9 @@ $(RIVALS)/.installed: requirements/rivals.txt
 
 bench-calls: setup ## Measure the calls pipeline (PARTS="runtime memory downloads scoring arrivals")
 	@$(BIN)/python -m benchmarks.calls $(PARTS)
+
+bench-adaptive: setup ## Try adaptive concurrency in every scenario, on a simulated clock, about ten seconds
+	@$(BIN)/python -m benchmarks.adaptive
 
 bench-views: setup ## Measure how soon a summary is there, over ten million events (ROWS=10000000)
 	@$(BIN)/python -m benchmarks.views $(ROWS)

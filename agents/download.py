@@ -17,14 +17,15 @@ from voc_stream.stages.outcome import Outcome
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent; its recordings are copied side by side."""
-    fetcher = Fetcher(store=kit.calls, recordings=kit.recordings, settings=kit.settings, topic=topics.AUDIO_READY)
+    fetcher = Fetcher(store=kit.calls, recordings=kit.recordings, places=kit.downloads, settings=kit.settings, topic=topics.AUDIO_READY)
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await fetcher.fetch(delivery.event, delivery.facts) for delivery in deliveries]
 
     needs = ("recorder", "s3", "postgres")
     # As many again: while the recorder sends the next recordings, those before reach S3, PostgreSQL and Kafka.
-    runner = kit.runner(Stage(STAGE, Decoder(EnrichedCall), work, fetcher.failed, needs, 2 * kit.settings.download_in_flight))
+    most = 2 * kit.settings.download_in_flight
+    runner = kit.runner(Stage(STAGE, Decoder(EnrichedCall), work, fetcher.failed, needs, most, adapted=lambda: 2 * kit.downloads.current))
 
     @app.agent(kit.source(topics.CALLS_ENRICHED))
     async def download(stream: Any) -> None:

@@ -21,6 +21,6 @@ def attach(app: App, kit: Kit) -> None:
 
     lead = partial(leading, app, kit.around.gates)
 
-    app.task(lambda: lead(kit.settings.avaya_poll_seconds, poller.poll, "recorder", "postgres", "kafka"))
-    app.task(lambda: lead(kit.settings.avaya_sweep_seconds, poller.sweep, "recorder", "postgres", "kafka"))
+    app.task(lambda: lead(poller.poll_pause, poller.poll, "recorder", "postgres", "kafka"))
+    app.task(lambda: lead(poller.sweep_pause, poller.sweep, "recorder", "postgres", "kafka"))
     app.task(lambda: lead(kit.settings.redrive_poll_seconds, redriver.turn, "postgres", "kafka"))

@@ -17,13 +17,15 @@ from voc_stream.stages.score import STAGE
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent."""
-    judge = Judge(store=kit.calls, objects=kit.objects, scoring=kit.scoring, settings=kit.settings, topic=topics.SCORING_RESULTS)
+    judge = Judge(store=kit.calls, objects=kit.objects, scoring=kit.scoring, places=kit.scores, settings=kit.settings, topic=topics.SCORING_RESULTS)
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await judge.score(delivery.event, delivery.facts) for delivery in deliveries]
 
     needs = ("scorer", "s3", "postgres")
-    runner = kit.runner(Stage(STAGE, Decoder(AudioReady), work, judge.failed, needs, kit.settings.scoring_in_flight))
+    # As many again: while the scorer has its places taken, the results of those before reach S3, PostgreSQL and Kafka.
+    most = 2 * kit.settings.scoring_in_flight
+    runner = kit.runner(Stage(STAGE, Decoder(AudioReady), work, judge.failed, needs, most, adapted=lambda: 2 * kit.scores.current))
 
     @app.agent(kit.source(topics.AUDIO_READY))
     async def score(stream: Any) -> None:

@@ -6,11 +6,13 @@ import asyncio
 
 from aiokafka.errors import KafkaError
 
+from voc_stream import topics
 from voc_stream.kit import App, Kit
 from voc_stream.runtime import metrics
 from voc_stream.services.health import CHECK_SECONDS, LOOK_SECONDS
 from voc_stream.services.recovery_log import RecoveryLog
 from voc_stream.services.watch import backlog_of, close_if_down
+from voc_stream.stages.adaptive import lowered
 
 LAG_SECONDS = 5.0
 
@@ -35,6 +37,7 @@ def attach(app: App, kit: Kit) -> None:
         health.unread = backlog.unread
         for topic, lag in backlog.lag.items():
             metrics.CONSUMER_LAG.labels(topic, kit.settings.kafka_group_id).set(lag)
+        _slow_downloads(kit, backlog.lag.get(topics.AUDIO_READY, 0))
 
     async def look() -> None:
         while not app.should_stop:
@@ -49,3 +52,9 @@ def attach(app: App, kit: Kit) -> None:
             await asyncio.sleep(CHECK_SECONDS)
 
     app.at_start += [look, check]
+
+
+def _slow_downloads(kit: Kit, scoring_lag: int) -> None:
+    """Take no more recordings from the recorder than there is hope of scoring soon (spec section 2)."""
+    places = kit.downloads
+    places.hold_to(lowered(places.ceiling, places.floor, lag=scoring_lag, threshold=kit.settings.download_slow_above_lag))

@@ -20,8 +20,14 @@ RUNS = {0.2: 1600, 1.0: 400}
 # The first replays wait until the calls behind them are found and enriched, which costs CPU of its own.
 HELD_SECONDS = 15
 WARM_UP = 200
-# The first sweep finds them all; the next comes after the end. Nothing answers at the scorer's address: scoring waits, the worker is not ready.
-_SETTINGS = {"AVAYA_SWEEP_SECONDS": "900", "DOWNLOAD_IN_FLIGHT": str(IN_FLIGHT), "SCORING_URL": "http://127.0.0.1:9"}
+# The first sweep finds them all; the next comes after the end. Nothing answers at the scorer's address: scoring waits, the worker is not ready,
+# and the downloads must not wait for the scoring.
+_SETTINGS = {
+    "AVAYA_SWEEP_SECONDS": "900",
+    "DOWNLOAD_IN_FLIGHT": str(IN_FLIGHT),
+    "DOWNLOAD_SLOW_ABOVE_LAG": "0",
+    "SCORING_URL": "http://127.0.0.1:9",
+}
 _COLUMNS = ("replay latency s", "object store", "recordings", "a second", "of in flight / latency", "mean s of a place")
 _DONE = "SELECT extract(epoch FROM created_at)::float8 AS at FROM audio_asset WHERE call_id = ANY(%s) ORDER BY at"
 

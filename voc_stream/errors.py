@@ -4,7 +4,8 @@
     ├── OutageError         the dependency is down: the stage pauses, lag grows, nothing is dead-lettered
     ├── ThrottledError      the dependency asks us to wait (401, 403, 408, 429, Retry-After): the stage pauses; it is about us, not about the record
     ├── TransientError      this attempt failed (5xx, time-out, broken stream): try again, a bounded number of times
-    │   └── UnavailableError  503: for this record or for every one; the neighbours tell
+    │   ├── UnavailableError  503: for this record or for every one; the neighbours tell
+    │   └── TimedOutError     no answer in time: it may have too much to do
     ├── RejectedError       this record can never pass (400, 404, 413, 415, 422): dead letter at once
     └── NotThereYetError    the recording is not there yet: park the call
 
@@ -44,6 +45,10 @@ class TransientError(OutsideError):
 
 class UnavailableError(TransientError):
     """The dependency says that it cannot serve now."""
+
+
+class TimedOutError(TransientError):
+    """The dependency did not answer in time."""
 
 
 class RejectedError(OutsideError):

@@ -36,6 +36,7 @@ from voc_stream.nlp.topics import TopicClassifier
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.lease import Lease
+from voc_stream.runtime.limit import Limit
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.stage import Surroundings
 from voc_stream.security.vault import Vault
@@ -119,6 +120,8 @@ def _kit(app: App, settings: Settings) -> Kit:
         recorder=recorder,
         recordings=Recordings(recorder, objects),
         scoring=scoring,
+        downloads=Limit(download.STAGE, gates["recorder"], floor=settings.download_in_flight_min, ceiling=settings.download_in_flight),
+        scores=Limit(score.STAGE, gates["scorer"], floor=settings.scoring_in_flight_min, ceiling=settings.scoring_in_flight),
         warehouse=warehouse,
         vault=vault,
         tenants=tenants,

@@ -23,6 +23,7 @@ from voc_stream.clients.webhook import WebhookClient
 from voc_stream.runtime.boot import PagesFirst
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
+from voc_stream.runtime.limit import Limit
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.reading import GroupReading
 from voc_stream.runtime.runner import StageRunner
@@ -65,6 +66,8 @@ class Kit:
     recorder: RecorderClient
     recordings: Recordings
     scoring: ScoringClient
+    downloads: Limit
+    scores: Limit
     warehouse: Warehouse
     vault: Vault
     tenants: TenantsFile

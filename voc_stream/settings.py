@@ -134,6 +134,8 @@ class Settings(BaseSettings):
 
     # Stages
     download_in_flight: Annotated[int, Field(ge=1, le=1024)] = 32
+    download_in_flight_min: Annotated[int, Field(ge=1, le=1024)] = 1
+    download_slow_above_lag: Annotated[int, Field(ge=0)] = 1000
     download_attempts: PositiveInt = 5
     download_max_bytes: PositiveInt = 4 << 30
     error_redrives: Annotated[int, Field(ge=0)] = 3
@@ -147,6 +149,7 @@ class Settings(BaseSettings):
     scoring_url: str = "http://localhost:8090"
     scoring_token: SecretStr = SecretStr("")
     scoring_in_flight: Annotated[int, Field(ge=1, le=1024)] = 4
+    scoring_in_flight_min: Annotated[int, Field(ge=1, le=1024)] = 1
     scoring_attempts: PositiveInt = 3
     scoring_timeout_seconds: PositiveFloat = 900.0
     scoring_check_seconds: PositiveFloat = 15.0
@@ -241,6 +244,8 @@ class Settings(BaseSettings):
             (outside_dev and self.kafka_replication == 1, f"KAFKA_REPLICATION=1 loses data with one broker; APP_ENV={self.app_env} needs 3"),
             (self.app_env == "prod" and self.avaya_url.startswith("http:"), "AVAYA_URL must be https when APP_ENV=prod: it carries a password"),
             (self.batch_size_max < self.batch_size, "BATCH_SIZE_MAX must be at least BATCH_SIZE"),
+            (self.download_in_flight < self.download_in_flight_min, "DOWNLOAD_IN_FLIGHT must be at least DOWNLOAD_IN_FLIGHT_MIN"),
+            (self.scoring_in_flight < self.scoring_in_flight_min, "SCORING_IN_FLIGHT must be at least SCORING_IN_FLIGHT_MIN"),
             (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
             (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
+from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TimedOutError, TransientError, UnavailableError
 
 # What a call of aiohttp may raise for a fault of the other side or of the way to it.
 HTTP_FAULTS = (aiohttp.ClientError, TimeoutError, OSError)
@@ -28,7 +28,7 @@ def connection_fault(dependency: str, error: Exception) -> OutsideError:
     if isinstance(error, aiohttp.ClientConnectorError):
         return OutageError(dependency, "connection refused")
     if isinstance(error, TimeoutError):
-        return TransientError(dependency, "no answer within the time-out")
+        return TimedOutError(dependency, "no answer within the time-out")
     return TransientError(dependency, f"the connection broke off ({type(error).__name__})")
 
 

@@ -47,13 +47,14 @@ class Recordings:
         self._recorder = recorder
         self._store = store
 
-    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None] = _nothing) -> Copied:
+    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None] = _nothing, on_answer: Callable[[], None] = _nothing) -> Copied:
         """Copy one recording.
 
         Args:
             call: whose recording it is.
             inum: the recorder's name of it (`inum_of` of its call_id).
             on_read: called when the recorder has sent everything, which S3 may not have yet.
+            on_answer: called when the recorder has sent the first bytes, if there are any.
 
         Raises:
             NotThereYetError: the recorder has no such recording.
@@ -65,7 +66,7 @@ class Recordings:
             async with self._recorder.replay(inum) as recording:
                 stored = await self._store.put_stream(
                     key,
-                    _probed(recording.chunks(), probe, on_read),
+                    _probed(recording.chunks(), probe, on_read, on_answer),
                     content_type=recording.content_type if _CONTENT_TYPE.fullmatch(recording.content_type) else "application/octet-stream",
                     metadata=probe.known,
                     tags=lambda stored: _tags(call, stored),
@@ -77,8 +78,11 @@ class Recordings:
         return Copied(key=key, sha256=stored.sha256, size=stored.size, facts=facts, problem=problem)
 
 
-async def _probed(chunks: AsyncIterator[bytes], probe: AudioProbe, on_read: Callable[[], None]) -> AsyncIterator[bytes]:
+async def _probed(
+    chunks: AsyncIterator[bytes], probe: AudioProbe, on_read: Callable[[], None], on_answer: Callable[[], None]
+) -> AsyncIterator[bytes]:
     async for chunk in chunks:
+        on_answer()
         await probe.feed(chunk)
         yield chunk
     on_read()

@@ -13,13 +13,13 @@ from voc_stream.runtime.gate import Gate
 NOTICED_SECONDS = 1.0
 
 
-async def leading(app: Any, gates: Mapping[str, Gate], seconds: float, turn: Callable[[], Awaitable[int]], *needs: str) -> None:
+async def leading(app: Any, gates: Mapping[str, Gate], seconds: float | Callable[[], float], turn: Callable[[], Awaitable[int]], *needs: str) -> None:
     """Take a turn every so many seconds until the app stops; what fails outside closes that dependency's gate.
 
     Args:
         app: the Faust app.
         gates: of every dependency, by name.
-        seconds: between turns, while this replica leads.
+        seconds: between turns, while this replica leads; asked for after each where it varies.
         turn: what to do. Two replicas may do it at once for a moment: it must be safe to.
         needs: the dependencies that must be well.
     """
@@ -29,4 +29,5 @@ async def leading(app: Any, gates: Mapping[str, Gate], seconds: float, turn: Cal
                 await turn()
             except OutsideError as error:
                 gates[error.dependency].close(error)
-        await asyncio.sleep(seconds if app.is_leader() else NOTICED_SECONDS)
+        pause = seconds() if callable(seconds) else seconds
+        await asyncio.sleep(pause if app.is_leader() else NOTICED_SECONDS)

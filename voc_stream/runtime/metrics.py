@@ -33,6 +33,9 @@ PAUSED_TENANTS = Gauge("voc_paused_tenants", "Tenants that an operator paused; s
 THROTTLED = Counter(
     "voc_throttled_records", "Records set aside, or moved to the overflow topic, for their tenant's dead letters.", ("stage",), registry=REGISTRY
 )
+LIMIT_ANSWERS = Counter("voc_limit_answers", "What a limit was told: ok, refused (too much to do), other.", ("stage", "result"), registry=REGISTRY)
+LIMIT_CHANGES = Counter("voc_limit_changes", "Changes of a limit.", ("stage", "why"), registry=REGISTRY)
+LIMIT_USUAL = Gauge("voc_limit_usual_latency", "Latency without crowding: seconds; of scoring, a second of recording.", ("stage",), registry=REGISTRY)
 QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
 DEPENDENCY_UP = Gauge("voc_dependency_up", "1 if the dependency is well, else 0 and its stages pause.", ("dependency",), registry=REGISTRY)
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records in the assigned partitions beyond the committed offsets.", ("topic", "group"), registry=REGISTRY)
@@ -40,6 +43,7 @@ CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records in the assigned partitions b
 POLLS = Counter("voc_polls", "Searches of the recorder.", ("sweep", "result"), registry=REGISTRY)
 POLLED_CALLS = Counter("voc_polled_calls", "Segments the recorder told of and that were published.", ("sweep",), registry=REGISTRY)
 POLL_SECONDS = Histogram("voc_poll_seconds", "One search of the recorder, with publishing.", ("sweep",), buckets=_SECONDS, registry=REGISTRY)
+POLL_PAUSE = Gauge("voc_poll_pause_seconds", "From one search to the next; longer while the recorder is slow.", ("sweep",), registry=REGISTRY)
 INGEST_LAG = Gauge("ingest_lag_seconds", "Now less the end of the newest window that was polled.", registry=REGISTRY)
 INGEST_DELAY = Histogram(
     "ingest_delay_seconds", "From a call's start until it entered audio.ready.", buckets=(*_SECONDS, 1800, 3600, 7200, 14_400), registry=REGISTRY

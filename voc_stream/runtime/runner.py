@@ -53,7 +53,8 @@ class StageRunner:
         self._stopping = False
         self._crashing: asyncio.Task[None] | None = None
         self.last_progress = time.monotonic()
-        metrics.CONCURRENCY_LIMIT.labels(stage.name).set(stage.in_flight)
+        if stage.adapted is None:
+            metrics.CONCURRENCY_LIMIT.labels(stage.name).set(stage.in_flight)
 
     async def run(self, events: AsyncIterator[Any]) -> None:
         """Take batches as they come; `events` are Faust events whose values are record batches, not acknowledged by Faust."""
@@ -100,7 +101,7 @@ class StageRunner:
 
     def _next_chunk(self) -> tuple[RecordBatch, int, int] | None:
         """Take from the partitions in turn; one partition never holds more than three quarters of the places, or one of them in order."""
-        slots = max(1, self.stage.in_flight // self.stage.chunk)
+        slots = max(1, self.stage.at_once // self.stage.chunk)
         if len(self._running) >= slots:
             return None
         share = 1 if self.stage.in_order else max(1, slots * 3 // 4)

@@ -59,6 +59,7 @@ class Stage:
         in_flight: records worked on at once.
         chunk: records handed to `work` at once.
         in_order: of a partition one chunk at a time, and the next when it is done with; partitions go side by side all the same.
+        adapted: records worked on at once now, where their number follows a dependency; `in_flight` is its ceiling.
     """
 
     name: str
@@ -69,6 +70,12 @@ class Stage:
     in_flight: int
     chunk: int = 1
     in_order: bool = False
+    adapted: Callable[[], int] | None = None
+
+    @property
+    def at_once(self) -> int:
+        """How many records may be worked on at once now."""
+        return self.in_flight if self.adapted is None else min(self.in_flight, self.adapted())
 
 
 def by_policy(policy: RetryPolicy) -> Failed:

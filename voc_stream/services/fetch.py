@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -14,6 +12,7 @@ from voc_stream.clients.call_store import CallStore
 from voc_stream.errors import NotThereYetError, OutsideError
 from voc_stream.events.calls import EnrichedCall
 from voc_stream.runtime import metrics
+from voc_stream.runtime.limit import Limit
 from voc_stream.settings import Settings
 from voc_stream.stages import download
 from voc_stream.stages.keys import inum_of
@@ -25,15 +24,16 @@ from voc_stream.stages.retry import RetryPolicy
 class Copies(Protocol):
     """What fetching needs of the recordings."""
 
-    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None]) -> Copied:
-        """From the recorder into S3; `on_read` is called when the recorder has sent everything."""
+    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None], on_answer: Callable[[], None]) -> Copied:
+        """From the recorder into S3; `on_answer` is called when the recorder has begun to send, `on_read` when it has sent everything."""
 
 
 class Fetcher:
     """Brings a call's recording into S3, once.
 
-    At most DOWNLOAD_IN_FLIGHT recordings are read from the recorder at a time. A place is free again when the recorder has sent everything, so that
-    S3, PostgreSQL and Kafka take nothing from the recorder's concurrency.
+    No more recordings are read from the recorder at a time than `places` has. A place is free again when the recorder has sent everything, so that
+    S3, PostgreSQL and Kafka take nothing from the recorder's concurrency; what the places are measured by is the time until it begins to send, which
+    the length of the recording has no part in.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Fetcher:
         *,
         store: CallStore,
         recordings: Copies,
+        places: Limit,
         settings: Settings,
         topic: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -48,7 +49,7 @@ class Fetcher:
         self._store = store
         self._recordings = recordings
         self._recorder_id = settings.avaya_recorder_id
-        self._places = asyncio.Semaphore(settings.download_in_flight)
+        self._places = places
         self._policy = RetryPolicy(attempts=settings.download_attempts)
         self._patience = download.Patience(
             retry=timedelta(seconds=settings.avaya_missing_retry_seconds), give_up=timedelta(seconds=settings.avaya_missing_after)
@@ -77,11 +78,9 @@ class Fetcher:
         return outcome
 
     async def _copy(self, call: EnrichedCall) -> Copied:
-        with ExitStack() as place:
-            await self._places.acquire()
-            place.callback(self._places.release)
+        async with self._places.place() as place:
             began = time.monotonic()
-            copied = await self._recordings.copy(call, inum_of(call.call_id, self._recorder_id), place.close)
+            copied = await self._recordings.copy(call, inum_of(call.call_id, self._recorder_id), place.free, place.answered)
         metrics.DOWNLOAD_LATENCY.observe((time.monotonic() - began) * 1000)
         return copied
 

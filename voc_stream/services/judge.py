@@ -16,6 +16,7 @@ from voc_stream.clients.scoring_wire import ScoreReply, ScoreRequest
 from voc_stream.errors import OutsideError
 from voc_stream.events.calls import AudioReady
 from voc_stream.runtime import metrics
+from voc_stream.runtime.limit import Limit
 from voc_stream.services.short_calls import ShortCalls
 from voc_stream.settings import Settings
 from voc_stream.stages import score
@@ -25,10 +26,12 @@ from voc_stream.stages.retry import RetryPolicy
 
 # A short call is held in memory while it waits for its batch; what claims to be short and is larger streams like any other.
 LARGEST_SHORT_CALL = 4 << 20
+# Latency is compared by the second of recording; what a call costs whatever its length counts as so many seconds.
+_EACH_SECONDS = 10.0
 
 
 class Judge:
-    """Scores a recording, once per model version, and puts the transcript into S3."""
+    """Scores a recording, once per model version, and puts the transcript into S3; no more at a time than `places` has."""
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Judge:
         store: CallStore,
         objects: ObjectStore,
         scoring: ScoringClient,
+        places: Limit,
         settings: Settings,
         topic: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -43,6 +47,7 @@ class Judge:
         self._store = store
         self._objects = objects
         self._scoring = scoring
+        self._places = places
         self._policy = RetryPolicy(attempts=settings.scoring_attempts, jitter=0.5)
         self._topic = topic
         self._now = now
@@ -58,11 +63,12 @@ class Judge:
         stored = await self._store.result(audio.call_id, await self._scoring.model_version())
         if stored is not None:
             return score.again(audio, stored, facts, self._topic)
-        began = time.monotonic()
         expected = (audio.ended_at - audio.started_at).total_seconds()
         request = ScoreRequest(call_id=audio.call_id, tenant_id=audio.tenant_id, expected_seconds=expected)
-        reply = await self._ask(request, audio)
-        latency_ms = int((time.monotonic() - began) * 1000)
+        async with self._places.place(per=_EACH_SECONDS + audio.duration):
+            began = time.monotonic()
+            reply = await self._ask(request, audio)
+            latency_ms = int((time.monotonic() - began) * 1000)
         key = await self._keep_transcript(audio, reply)
         outcome = score.accept(audio, _verdict(reply, latency_ms, key), replace(facts, now=self._now()), self._topic)
         if isinstance(outcome, Ok):

@@ -22,7 +22,7 @@ from voc_stream.settings import Settings
 from voc_stream.stages.keys import call_id_of
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.outside import BadRecord, SearchResult, Segment
-from voc_stream.stages.poll import Timing, Window, halves, raw_call, sliding_windows, sweep_windows, swept_up_to
+from voc_stream.stages.poll import Timing, Window, halves, pause_after, raw_call, sliding_windows, sweep_windows, swept_up_to
 
 logger = get_logger(__name__)
 
@@ -86,6 +86,7 @@ class Poller:
         settings: Settings,
         topic: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recorder = recorder
         self._checkpoints = checkpoints
@@ -95,8 +96,10 @@ class Poller:
         self._settings = settings
         self._topic = topic
         self._now = now
+        self._clock = clock
         self._timing = timing_of(settings)
         self._published: OrderedDict[str, None] = OrderedDict()
+        self._slowest = {"window": 0.0, "sweep": 0.0}
 
     async def poll(self) -> int:
         """Search the sliding window, from the checkpoint on; returns how many calls were published.
@@ -126,13 +129,31 @@ class Poller:
             await self._checkpoints.save_checkpoint(SWEEP, window.start, swept_up_to(window, now, self._timing))
         return published
 
+    def poll_pause(self) -> float:
+        """Return the seconds until the next poll: AVAYA_POLL_SECONDS, or more after a slow search."""
+        return self._pause("window", self._settings.avaya_poll_seconds)
+
+    def sweep_pause(self) -> float:
+        """Return the seconds until the next sweep: AVAYA_SWEEP_SECONDS, or more after a slow search."""
+        return self._pause("sweep", self._settings.avaya_sweep_seconds)
+
+    def _pause(self, kind: str, period: float) -> float:
+        pause = pause_after(self._slowest[kind], period)
+        if pause > period:
+            logger.info("the recorder is slow: it is asked more rarely", searches=kind, slowest=round(self._slowest[kind], 1), pause=round(pause))
+        self._slowest[kind] = 0.0
+        metrics.POLL_PAUSE.labels(kind).set(pause)
+        return pause
+
     async def _search(self, kind: str, window: Window) -> int:
-        began = time.monotonic()
+        began = self._clock()
         try:
             result = await self._recorder.search(window.start, window.end)
         except Exception:
             metrics.POLLS.labels(kind, "failed").inc()
             raise
+        finally:
+            self._slowest[kind] = max(self._slowest[kind], self._clock() - began)
         metrics.POLLS.labels(kind, "capped" if result.capped else "ok").inc()
         if result.capped and (parts := halves(window)) is not None:
             return await self._search(kind, parts[0]) + await self._search(kind, parts[1])
@@ -140,7 +161,7 @@ class Poller:
             logger.error("more calls start in one second than the recorder tells of: some are missing", start=window.start.isoformat())
         published = await self._publish(result)
         metrics.POLLED_CALLS.labels(kind).inc(published)
-        metrics.POLL_SECONDS.labels(kind).observe(time.monotonic() - began)
+        metrics.POLL_SECONDS.labels(kind).observe(self._clock() - began)
         return published
 
     async def _publish(self, result: SearchResult) -> int:

@@ -9,6 +9,9 @@ from voc_stream.events.base import derived_id
 from voc_stream.events.calls import RawCall
 from voc_stream.stages.outside import Segment
 
+# A search is followed by at least so many times its own length without one: beyond 7.5 s each the 30 s between polls are too few.
+_REST = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -40,6 +43,11 @@ class Timing:
     def look_back(self) -> timedelta:
         """How far back the sweep looks: a call that started then may just have ended."""
         return timedelta(seconds=self.longest_call + self.sweep + self.guard)
+
+
+def pause_after(slowest: float, period: float) -> float:
+    """Return the seconds until the next searches, if the slowest of those before took so many: a recorder that is busy is asked more rarely."""
+    return max(period, _REST * slowest)
 
 
 def sliding_windows(polled_to: datetime | None, now: datetime, timing: Timing) -> list[Window]:

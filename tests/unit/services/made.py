@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.calls import NOW
 from voc_stream.errors import OutsideError
+from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.limit import Limit
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.security.vault import Vault
 from voc_stream.settings import Settings
@@ -19,6 +21,15 @@ VAULT = Vault({"k1": bytes(range(32))}, "k1")
 
 def settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **values)
+
+
+def limit(dependency: str, ceiling: int) -> Limit:
+    """Places for the work on a dependency that is well."""
+
+    async def well() -> None:
+        return
+
+    return Limit("made", Gate(dependency, well), floor=1, ceiling=ceiling)
 
 
 def facts(offset: int = 1, *, now: datetime = NOW, attempt: int = 1) -> Facts:

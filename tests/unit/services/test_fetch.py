@@ -10,7 +10,7 @@ import pytest
 
 from tests.calls import NOW, downloaded, enriched, enriched_call, parked
 from tests.fakes.call_store import FakeCallStore
-from tests.unit.services.made import facts, settings
+from tests.unit.services.made import facts, limit, settings
 from voc_stream.errors import NotThereYetError, OutageError, OutsideError, TransientError
 from voc_stream.events.calls import AudioReady, EnrichedCall
 from voc_stream.services.fetch import Fetcher
@@ -34,11 +34,12 @@ class FakeRecordings:
         self.storing.set()
         self.facts: AudioFacts | None = PCM
 
-    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None]) -> Copied:
+    async def copy(self, call: EnrichedCall, inum: str, on_read: Callable[[], None], on_answer: Callable[[], None]) -> Copied:
         self.copied.append(inum)
         await self.reading.wait()
         if self.error is not None:
             raise self.error
+        on_answer()
         on_read()
         await self.storing.wait()
         return Copied(key=f"raw/{call.call_id}.wav", sha256="a" * 64, size=5, facts=self.facts, problem=None if self.facts else "it is text")
@@ -47,7 +48,9 @@ class FakeRecordings:
 class Scene:
     def __init__(self, **values: object) -> None:
         self.store, self.recordings = FakeCallStore(), FakeRecordings()
-        self.fetcher = Fetcher(store=self.store, recordings=self.recordings, settings=settings(**values), topic="out")  # type: ignore[arg-type]
+        given = settings(**values)
+        self.limit = limit("recorder", given.download_in_flight)
+        self.fetcher = Fetcher(store=self.store, recordings=self.recordings, places=self.limit, settings=given, topic="out")  # type: ignore[arg-type]
 
 
 async def test_a_recording_is_copied_and_becomes_audio_ready() -> None:

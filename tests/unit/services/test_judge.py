@@ -9,7 +9,7 @@ from tests.calls import audio_ready, downloaded, enriched, enriched_call, scored
 from tests.fakes.call_store import FakeCallStore
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.scoring import FakeScoring
-from tests.unit.services.made import facts, settings
+from tests.unit.services.made import facts, limit, settings
 from voc_stream.clients.scoring_wire import ScoreReply
 from voc_stream.errors import OutsideError, RejectedError, TransientError
 from voc_stream.events.calls import AudioReady, ScoringResult, Transcript
@@ -24,7 +24,14 @@ CALL = "700000000000001"
 class Scene:
     def __init__(self) -> None:
         self.store, self.objects, self.scoring = FakeCallStore(), FakeObjectStore(), FakeScoring()
-        self.judge = Judge(store=self.store, objects=self.objects, scoring=self.scoring, settings=settings(), topic="out")  # type: ignore[arg-type]
+        self.judge = Judge(
+            store=self.store,  # type: ignore[arg-type]
+            objects=self.objects,  # type: ignore[arg-type]
+            scoring=self.scoring,  # type: ignore[arg-type]
+            places=limit("scorer", 4),
+            settings=settings(),
+            topic="out",
+        )
 
     async def store_recording(self, audio: AudioReady, data: bytes = WAV) -> None:
         await self.objects.put_bytes(audio.s3_key, data, content_type="audio/wav", metadata={}, tags={})

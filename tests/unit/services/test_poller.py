@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ class Scene:
         self.settings = settings(avaya_recorder_id=recorder_id, avaya_window_seconds=60)
         self.poller = self.make()
 
-    def make(self) -> Poller:
+    def make(self, **options: Any) -> Poller:
         return Poller(
             recorder=self.recorder,
             checkpoints=self.store,
@@ -53,6 +54,7 @@ class Scene:
             settings=self.settings,
             topic=POLLED,
             now=lambda: self.now,
+            **options,
         )
 
 
@@ -60,6 +62,23 @@ def test_the_pace_is_the_settings() -> None:
     timing = timing_of(settings(avaya_window_seconds=61, avaya_guard_seconds=31, avaya_sweep_seconds=62, avaya_max_call_seconds=63))
 
     assert (timing.window, timing.guard, timing.sweep, timing.longest_call, timing.largest_window) == (61, 31, 62, 63, 3600)
+
+
+@pytest.mark.parametrize(("took", "fails", "pause"), [(0.5, False, 30.0), (20.0, False, 80.0), (60.0, True, 240.0)])
+async def test_a_recorder_that_is_slow_to_answer_is_asked_more_rarely(took: float, fails: bool, pause: float) -> None:  # noqa: FBT001 - a parameter
+    scene = Scene()
+    clock = iter([0.0, took, took, took + 1000.0])
+    scene.poller = scene.make(clock=lambda: next(clock))
+    if fails:
+        scene.recorder.fail_next("search")
+        with pytest.raises(OutsideError):
+            await scene.poller.poll()
+    else:
+        await scene.poller.poll()
+
+    assert scene.poller.poll_pause() == pause
+    assert scene.poller.poll_pause() == 30.0, "one slow search slows once"
+    assert scene.poller.sweep_pause() == 60.0, "the sweep's searches are longer, and counted apart"
 
 
 async def test_calls_of_the_window_are_published_by_call_and_then_the_checkpoint_moves() -> None:
