@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 import faust
+from faust.stores import STORES
 from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, poll, reconcile, retain, score, voc, watch
+from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, pauses, poll, reconcile, retain, score, voc, watch
 from tables.calls_seen import CallsSeen
 from tables.event_ranges import EventRanges
 from voc_stream import cli, topics
@@ -37,8 +38,13 @@ from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.limit import Limit
+from voc_stream.runtime.pauses import Pauses, Throttle
 from voc_stream.runtime.publisher import Publisher
+from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.stage import Surroundings
+from voc_stream.runtime.state import STATE
+from voc_stream.runtime.state_room import StateRoom
+from voc_stream.runtime.windowed import WindowedRunner
 from voc_stream.security.vault import Vault
 from voc_stream.services.alert_sender import AlertSender
 from voc_stream.services.alerts import Evaluator
@@ -46,15 +52,18 @@ from voc_stream.services.alerts_file import alerts_file
 from voc_stream.services.annotating import Annotating
 from voc_stream.services.annotator import Annotator
 from voc_stream.services.composite import Composite
+from voc_stream.services.health import Bounds, Health
 from voc_stream.services.reloaded import FileError
 from voc_stream.services.slow_models import second_opinion
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.services.topics_file import topics_file
 from voc_stream.settings import Settings, SettingsError
-from voc_stream.web import completeness, dlq, routes, summaries
+from voc_stream.stages.self_pause import PauseRules
+from voc_stream.web import completeness, dlq, requeues, routes, summaries
+from voc_stream.web import pauses as pauses_page
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters)
+AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses)
 CHANGELOG_PARTITIONS = 12
 
 
@@ -66,6 +75,7 @@ def create_app(settings: Settings) -> App:
     """
     _refuse_overrides()
     TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
+    STORES.aliases["rocksdb"] = "voc_stream.runtime.state:Store"
     app = App(**_faust_settings(settings))
     app.intake = Intake(lease=Lease(settings.kafka_session_timeout))
     app.kit = _kit(app, settings)
@@ -75,6 +85,8 @@ def create_app(settings: Settings) -> App:
     summaries.attach(app, app.kit)
     completeness.attach(app, app.kit)
     dlq.attach(app, app.kit)
+    pauses_page.attach(app, app.kit)
+    requeues.attach(app, app.kit)
     cli.attach(app, settings)
     return app
 
@@ -103,16 +115,28 @@ def _kit(app: App, settings: Settings) -> Kit:
         "scorer": scoring.probe,
         "clickhouse": warehouse.probe,
         "vault": vault.probe,
+        STATE: StateRoom(settings.state_dir, settings.state_min_free_bytes).probe,
     }
     gates = {name: Gate(name, probe) for name, probe in probes.items()}
     helpers: list[Gate] = []
+    standing_still = _pauses(settings)
+    runners: dict[str, StageRunner | WindowedRunner] = {}
     return Kit(
         app=app,
         settings=settings,
-        around=Surroundings(publisher=publisher, store=calls, gates=gates, crash=app.crash),
+        around=Surroundings(publisher=publisher, store=calls, gates=gates, crash=app.crash, pauses=standing_still),
         intake=app.intake,
-        runners={},
+        runners=runners,
         helpers=helpers,
+        pauses=standing_still,
+        health=Health(
+            app=app,
+            runners=runners,
+            gates=gates,
+            lease=app.intake.lease,
+            bounds=Bounds(stuck=settings.health_stuck_seconds, group=settings.health_group_seconds),
+            paused=standing_still.reason,
+        ),
         publisher=publisher,
         db=db,
         calls=calls,
@@ -137,6 +161,18 @@ def _kit(app: App, settings: Settings) -> Kit:
         evaluator=Evaluator(file=alert_rules, readings=AlertReadings(warehouse), store=AlertStore(db)),
         alert_sender=AlertSender(outbox=AlertOutbox(db), publisher=publisher, webhooks=webhooks, file=alert_rules, topic=topics.VOC_ALERTS),
     )
+
+
+def _pauses(settings: Settings) -> Pauses:
+    rules = PauseRules(
+        ratio=settings.self_pause_ratio,
+        sample=settings.self_pause_sample,
+        run=settings.self_pause_run,
+        tenants=settings.self_pause_tenants,
+        seconds=settings.self_pause_seconds,
+    )
+    throttle = Throttle(settings.tenant_call_letters_per_second, settings.tenant_event_letters_per_second)
+    return Pauses(rules, throttle, untold=True)
 
 
 def _faust_settings(settings: Settings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from voc_stream.runtime.boot import PagesFirst
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.limit import Limit
+from voc_stream.runtime.pauses import Pauses
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.reading import GroupReading
 from voc_stream.runtime.runner import StageRunner
@@ -37,6 +38,7 @@ from voc_stream.services.alert_sender import AlertSender
 from voc_stream.services.alerts import Evaluator
 from voc_stream.services.annotating import Annotating
 from voc_stream.services.composite import Composite
+from voc_stream.services.health import Health
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
 
@@ -50,6 +52,8 @@ class Kit:
     Args:
         around: what every stage shares: publisher, store, gates, crash.
         runners: the stages that were attached, for health and metrics.
+        pauses: what stands still although nothing is down.
+        health: whether a restart would mend the worker.
         helpers: gates of what nothing waits for, such as a sentiment service: its work is done without it, and worse, while it is down.
     """
 
@@ -59,6 +63,8 @@ class Kit:
     intake: Intake
     runners: dict[str, StageRunner | WindowedRunner]
     helpers: list[Gate]
+    pauses: Pauses
+    health: Health
     publisher: Publisher
     db: Database
     calls: CallStore
@@ -99,6 +105,7 @@ class Kit:
             reading=GroupReading(self.app),
             lease=self.intake.lease,
             gates=self.around.gates,
+            pauses=self.pauses,
             overflow_topic=topics.VOC_OVERFLOW,
             hooks=hooks,
         )
@@ -141,6 +148,7 @@ class App(faust.App):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.pages: dict[tuple[str, str], Page] = {}
+        self.at_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def on_webserver_init(self, web: Any) -> None:
         """Add our pages; Faust calls this twice a worker, and a route can be added once."""
@@ -153,6 +161,8 @@ class App(faust.App):
         """Open the clients, then start as Faust does, be the servers up or not."""
         await self.kit.open()
         self.kit.doubt()
+        for task in self.at_start:
+            self.add_future(task())
         await super().on_start()
 
     async def on_stop(self) -> None:

@@ -39,6 +39,10 @@ LIMIT_USUAL = Gauge("voc_limit_usual_latency", "Latency without crowding: second
 QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
 DEPENDENCY_UP = Gauge("voc_dependency_up", "1 if the dependency is well, else 0 and its stages pause.", ("dependency",), registry=REGISTRY)
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records in the assigned partitions beyond the committed offsets.", ("topic", "group"), registry=REGISTRY)
+STATE_FREE = Gauge("voc_state_free_bytes", "Free bytes below STATE_DIR.", registry=REGISTRY)
+TABLE_ROWS = Gauge("voc_table_rows", "Rows of a table in this worker's partitions, as RocksDB estimates.", ("table",), registry=REGISTRY)
+TABLE_BYTES = Gauge("voc_table_bytes", "Bytes of a table in this worker's partitions.", ("table",), registry=REGISTRY)
+RECOVERY_REMAINING = Gauge("voc_recovery_remaining", "Changes of tables that are not read yet.", registry=REGISTRY)
 
 POLLS = Counter("voc_polls", "Searches of the recorder.", ("sweep", "result"), registry=REGISTRY)
 POLLED_CALLS = Counter("voc_polled_calls", "Segments the recorder told of and that were published.", ("sweep",), registry=REGISTRY)

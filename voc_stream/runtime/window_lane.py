@@ -18,6 +18,7 @@ from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.patience import Patience
+from voc_stream.runtime.window_letters import STAGE, dead_of
 from voc_stream.runtime.window_parts import Part, Waiting
 from voc_stream.runtime.window_performer import Formed, Performer, WindowTools
 from voc_stream.stages.annotation import Annotation
@@ -34,8 +35,13 @@ logger = get_logger(__name__)
 
 # After so many records the event loop goes on: heartbeats and other partitions do not wait for a large window.
 SLICE = 500
+# Likewise after about so much of the ledger was read; what a row costs besides its bytes counts as this many.
+SLICE_BYTES = 1 << 20
+ROW_BYTES = 1 << 10
 # About so much is held by the records of one new window.
 MOST_BYTES = 4 << 20
+# Records of the window by which a stage that paused itself is tried.
+TRIED_RECORDS = 50
 SWEEP_SECONDS = 60.0
 
 Decode = Callable[[bytes | None], VocEvent]
@@ -87,6 +93,7 @@ class Lane:
         patience: of the task that runs this.
         horizon: shares the ids to remember.
         room: how many windows beyond the ordinary size may be held at once.
+        progressed: told when the partition is claimed, and when a window is done with.
         clock: monotonic seconds; replaced in tests.
     """
 
@@ -100,6 +107,7 @@ class Lane:
         patience: Patience,
         horizon: Horizon,
         room: asyncio.Semaphore,
+        progressed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tp = tp
@@ -112,8 +120,9 @@ class Lane:
         self._tools = tools
         self._horizon = horizon
         self._room = room
+        self._progressed = progressed
         self._clock = clock
-        self._moved_tenants = frozenset() if tp.topic == tools.overflow_topic else rules.moved_tenants
+        self._in_overflow = tp.topic == tools.overflow_topic
         self._performer = Performer(self._place, generation, tools, patience)
 
     async def run(self, position: int) -> None:
@@ -123,6 +132,7 @@ class Lane:
             tiling, sweeper = await self._claim(position, seen)
             swept = self._clock()
             while True:
+                self._progressed()
                 await self._next_window(tiling, seen, sweeper)
                 if self._clock() - swept >= SWEEP_SECONDS:
                     await self._sweep(sweeper, seen)
@@ -135,17 +145,20 @@ class Lane:
         self.waiting.add(batch)
 
     async def _claim(self, position: int, seen: SeenIds) -> tuple[Tiling, Sweeper]:
-        keys, rows = [], []
+        keys, rows, octets = [], [], 0
         for key, value in self._tools.ledger.rows(self._place.partition, self._place.prefix):
             keys.append(key)
             rows.append(decode_row(value))
-            if not len(rows) % SLICE:
+            octets += ROW_BYTES + len(value)
+            if octets > SLICE_BYTES:
+                octets = 0
                 await asyncio.sleep(0)
         history = read_rows(rows)
         taking = await self._performer.perform(claim(self._place, history, position, self.generation))
         oldest = self._horizon_ms()
         past: list[Range | Seen] = [*history.seen, *history.older, *history.current]
-        await _recall(seen, [row for row in past if row.processed_ms >= oldest])
+        for _ in seen.recalling([row for row in past if row.processed_ms >= oldest]):
+            await asyncio.sleep(0)
         logger.info(
             "partition claimed", topic=self.tp.topic, partition=self.tp.partition, epoch=taking.claim.id.epoch, position=taking.start,
             adopted=len(taking.adopted), ids=seen.live,
@@ -158,8 +171,16 @@ class Lane:
     async def _next_window(self, tiling: Tiling, seen: SeenIds, sweeper: Sweeper) -> None:
         await self._until_full(tiling)
         known = tiling.known
+        # Before the window is written down: from then on its offsets are decided.
+        await self._until_open()
+        limit, held = tiling.limit, None if known else self._first_held()
+        if held is not None and (limit is None or held[0] <= limit):
+            if held[0] == self.waiting.first:
+                await self.patience.wait(self._tools.pauses.tenant_resumed(STAGE, held[1]))
+                return
+            limit = held[0] - 1
         unbounded = self.waiting.records
-        parts = self.waiting.take(limit=tiling.limit, most=unbounded if known else self._rules.size_max, most_bytes=1 << 62 if known else MOST_BYTES)
+        parts = self.waiting.take(limit=limit, most=unbounded if known else self._most(), most_bytes=1 << 62 if known else MOST_BYTES)
         if not parts:
             # Offsets without a record lie before the next known range.
             tiling.advance(tiling.limit if tiling.limit is not None else tiling.position)
@@ -171,6 +192,9 @@ class Lane:
         try:
             async with self._roomy(self.working):
                 row = await self._store(window, parts, seen)
+            if row is None:
+                self.waiting.give_back(parts)
+                return
             sweeper.add(row)
             self._count(window, self.working, began)
         finally:
@@ -209,7 +233,35 @@ class Lane:
             except TimeoutError:
                 return
 
-    async def _store(self, window: Window, parts: Sequence[Part], seen: SeenIds) -> Range:
+    async def _until_open(self) -> None:
+        pauses = self._tools.pauses
+        if not pauses.is_open(STAGE):
+            await self.patience.wait(pauses.passed(STAGE))
+
+    def _first_held(self) -> tuple[int, str | None] | None:
+        """Return offset and tenant of the first record that an operator's pause holds: in the overflow topic, where paused tenants' events move."""
+        paused = self._tools.pauses.paused_tenants(STAGE) if self._in_overflow else frozenset()
+        return self.waiting.first_of(paused) if paused else None
+
+    def _most(self) -> int:
+        """Return how many records a new window may have: few where it is tried whether the stage can go on, or a rate must be kept."""
+        pauses = self._tools.pauses
+        if not pauses.is_open(STAGE):
+            return min(TRIED_RECORDS, self._rules.size)
+        return self._rules.size if self._in_overflow and pauses.held_tenants(STAGE) else self._rules.size_max
+
+    def _may_give_up(self, window: Window) -> bool:
+        """Whether a window's dead letters may be written, or the stage pauses itself. What waits in the overflow topic was counted elsewhere."""
+        pauses = self._tools.pauses
+        if self._in_overflow and pauses.is_open(STAGE):
+            return True
+        return pauses.note(STAGE, len(window.events), dead_of(window.letters))
+
+    def _moving(self) -> frozenset[str]:
+        return frozenset() if self._in_overflow else self._rules.moved_tenants | self._tools.pauses.paused_tenants(STAGE)
+
+    async def _store(self, window: Window, parts: Sequence[Part], seen: SeenIds) -> Range | None:
+        """Store a window; None if it is not written down, because the stage pauses itself."""
         rules = self._rules
         check = Check(rules.decode, rules.refuse(self._tools.now()))
         for part in parts:
@@ -217,10 +269,17 @@ class Lane:
             for start in range(0, len(records), SLICE):
                 window.judge(records[start : start + SLICE], check)
                 await asyncio.sleep(0)
-        row = window.settle(seen, self._moved_tenants)
+        told = window.known is None and bool(window.letters)
+        if told and not self._may_give_up(window):
+            return None
+        for _ in seen.making_ready(len(window.events)):
+            await asyncio.sleep(0)
+        row = window.settle(seen, self._moving())
         annotations = await rules.annotator.annotate(window.events)
         formed = Formed(window, await self._rows(window, annotations), annotations, parts)
         await self._performer.perform(deliver(window, row, self._now_ms, int(rules.token_seconds * 1000)), formed)
+        if not told and not window.letters:
+            self._tools.pauses.note(STAGE, len(window.records), {})
         return row
 
     async def _rows(self, window: Window, annotations: Sequence[Annotation]) -> list[bytes]:
@@ -264,9 +323,3 @@ class Lane:
 
     def _now_ms(self) -> int:
         return int(self._tools.now().timestamp() * 1000)
-
-
-async def _recall(seen: SeenIds, rows: Sequence[Range | Seen]) -> None:
-    for start in range(0, len(rows), SLICE):
-        seen.recall(rows[start : start + SLICE])
-        await asyncio.sleep(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -14,13 +14,13 @@ from faust.types import TP
 from voc_stream.errors import RejectedError
 from voc_stream.events.voc import VocEvent
 from voc_stream.logs import get_logger
-from voc_stream.runtime import metrics
-from voc_stream.runtime.dead_letter import dead_letter_record, publish_letters
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.patience import PASSING, Patience
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.pauses import Pauses
 from voc_stream.runtime.stage import Publishes
+from voc_stream.runtime.state import STATE
+from voc_stream.runtime.window_letters import WindowLetters
 from voc_stream.runtime.window_parts import Part
 from voc_stream.stages.annotation import Annotation
 from voc_stream.stages.delivery import (
@@ -39,13 +39,11 @@ from voc_stream.stages.delivery import (
     Step,
     WriteRow,
 )
-from voc_stream.stages.outcome import DeadLetter, Facts
 from voc_stream.stages.ranges import Place, encode_row
-from voc_stream.stages.windows import Record, Window
+from voc_stream.stages.windows import Window
 
 logger = get_logger(__name__)
 T = TypeVar("T")
-STAGE = "voc"
 
 Hook = Callable[[Sequence[VocEvent], Sequence[Annotation]], Awaitable[None]]
 
@@ -105,6 +103,7 @@ class WindowTools:
     Args:
         overflow_topic: where events of moved tenants go.
         hooks: told of each window's stored events before it is committed.
+        pauses: what stands still.
         now: the time; replaced in tests.
     """
 
@@ -116,6 +115,7 @@ class WindowTools:
     gates: Mapping[str, Gate]
     overflow_topic: str
     hooks: Sequence[Hook]
+    pauses: Pauses = field(default_factory=Pauses)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -138,6 +138,15 @@ class Performer:
         self._generation = generation
         self._tools = tools
         self._patience = patience
+        self._letters = WindowLetters(
+            place,
+            publisher=tools.publisher,
+            kafka=tools.gates["kafka"],
+            pauses=tools.pauses,
+            overflow_topic=tools.overflow_topic,
+            patience=patience,
+            now=tools.now,
+        )
         self._formed: Formed | None = None
         self._acknowledged = -1
 
@@ -165,7 +174,7 @@ class Performer:
             case KeepRow(row=row):
                 return await self.keep([(row.key(self._place), encode_row(row))], writing)
             case SendLetters():
-                return await self._send_letters(self._of())
+                return await self._letters.send(self._of().window)
             case RunHooks():
                 return await self._run_hooks(self._of())
             case Resolve():
@@ -188,13 +197,18 @@ class Performer:
     async def write(self, entries: Sequence[tuple[bytes, bytes | None]], writing: AsyncExitStack) -> None:
         """Write rows to the changelog; nobody else writes to this partition's until they are kept, or given up."""
         writer = self._tools.ledger.writer(self._place.partition)
+        await self._patience.open(STATE)
         await self._patience.wait(writer.acquire())
         writing.callback(writer.release)
         self._acknowledged = await self._through(lambda: self._tools.ledger.send(self._place.partition, entries))
 
     async def keep(self, entries: Sequence[tuple[bytes, bytes | None]], writing: AsyncExitStack) -> None:
-        """Put rows that were just written into the local table."""
-        self._tools.ledger.keep(self._place.partition, entries, self._acknowledged)
+        """Put rows that were just written into the local table; while the disk has no room nobody else writes to this partition's changelog."""
+
+        async def keep() -> None:
+            self._tools.ledger.keep(self._place.partition, entries, self._acknowledged)
+
+        await self._through(keep)
         await writing.aclose()
 
     async def write_and_keep(self, entries: Sequence[tuple[bytes, bytes | None]]) -> None:
@@ -226,36 +240,6 @@ class Performer:
             return Answer.UNKNOWN
         self._patience.succeeded("clickhouse")
         return Answer.STORED
-
-    async def _send_letters(self, formed: Formed) -> None:
-        now, place, window = self._tools.now(), self._place, formed.window
-        letters = window.letters + await self._move(window)
-        if letters:
-            records = [
-                dead_letter_record(record, Facts(now, place.topic, place.partition, record.offset), STAGE, letter) for record, letter in letters
-            ]
-            await self._through(lambda: publish_letters(self._tools.publisher, records))
-        for _, letter in letters:
-            metrics.DEAD_LETTERS.labels(STAGE, letter.error_type).inc()
-
-    async def _move(self, window: Window) -> list[tuple[Record, DeadLetter]]:
-        """Send to the overflow topic what moves; return what it finds too large."""
-        refused: list[tuple[Record, DeadLetter]] = []
-        moved = [
-            Outgoing(self._tools.overflow_topic, str(event.event_id).encode(), record.value, tuple(record.headers)) for event, record in window.moved
-        ]
-        if moved and not await self._accepted(moved):
-            for outgoing, (_, record) in zip(moved, window.moved, strict=True):
-                if not await self._accepted([outgoing]):
-                    refused.append((record, DeadLetter("rejected", "the overflow topic does not accept the record")))
-        return refused
-
-    async def _accepted(self, records: Sequence[Outgoing]) -> bool:
-        try:
-            await self._through(lambda: self._tools.publisher.publish(records), rejections=False)
-        except RejectedError:
-            return False
-        return True
 
     async def _run_hooks(self, formed: Formed) -> None:
         """Tell the hooks. One whose server will never accept these events has had its chance: the events are stored."""

@@ -6,6 +6,7 @@ Like `StageRunner` it lets go at a stop or a rebalance, un-acked, and ends the w
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,10 @@ from faust.types import TP
 from voc_stream.logs import get_logger
 from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.patience import Patience
+from voc_stream.runtime.state import STATE
 from voc_stream.runtime.window_lane import Lane, WindowRules
-from voc_stream.runtime.window_performer import STAGE, WindowTools
+from voc_stream.runtime.window_letters import STAGE
+from voc_stream.runtime.window_performer import WindowTools
 from voc_stream.stages.delivery import AbandonedError
 from voc_stream.stages.history import RefusalError
 from voc_stream.stages.seen_ids import Horizon
@@ -34,7 +37,7 @@ class Described:
     """What health and metrics want to know of a stage."""
 
     name: str = STAGE
-    needs: tuple[str, ...] = ("clickhouse",)
+    needs: tuple[str, ...] = ("clickhouse", STATE)
 
 
 class WindowedRunner:
@@ -66,6 +69,7 @@ class WindowedRunner:
         self._room = asyncio.Semaphore(LARGE_WINDOWS)
         self._lanes: dict[TP, tuple[Lane, asyncio.Task[None]]] = {}
         self._ending: asyncio.Task[None] | None = None
+        self.last_progress = time.monotonic()
 
     async def run(self, events: AsyncIterator[Any]) -> None:
         """Take batches as they come; `events` are Faust events whose values are record batches, not acknowledged by Faust."""
@@ -112,10 +116,14 @@ class WindowedRunner:
             patience=Patience(self._tools.gates, self._sleep),
             horizon=self._horizon,
             room=self._room,
+            progressed=self._progressed,
         )
         task = asyncio.get_running_loop().create_task(lane.run(batch.position), name=f"{STAGE} {tp.topic}[{tp.partition}]")
         task.add_done_callback(self._finished)
         return lane, task
+
+    def _progressed(self) -> None:
+        self.last_progress = time.monotonic()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

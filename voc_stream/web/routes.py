@@ -14,12 +14,14 @@ def attach(app: App, kit: Kit) -> None:
     """Add the routes once Faust has made its web server."""
 
     async def healthz(_request: web.Request) -> web.Response:
-        """Alive: the event loop answered."""
-        return web.json_response({"status": "ok"})
+        """Alive, or what a restart would mend."""
+        reasons = kit.health.ill_reasons()
+        status: dict[str, object] = {"status": "ill", "reasons": reasons} if reasons else {"status": "ok"}
+        return web.json_response(status, status=503 if reasons else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
         """Ready for work, or why not; and what it works without (`degraded`)."""
-        reasons = unready_reasons(app, kit.gates)
+        reasons = unready_reasons(app, kit.gates, kit.health.recovery) + kit.pauses.closed()
         status: dict[str, object] = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
         if degraded := closed(kit.helpers):
             status["degraded"] = degraded

@@ -78,7 +78,7 @@ class Warehouse:
 class Scene:
     def __init__(self, publisher: Publisher, *hooks: Hook) -> None:
         self.clock, self.warehouse = Clock(), Warehouse()
-        self.gates = {name: Gate(name, well, sleep=no_time) for name in ("kafka", "postgres", "clickhouse")}
+        self.gates = {name: Gate(name, well, sleep=no_time) for name in ("kafka", "postgres", "clickhouse", "state")}
         warehouse: Any = self.warehouse
         nothing: Any = SimpleNamespace()
         tools = WindowTools(

@@ -41,7 +41,7 @@ class World:
         self.letters: list[Outgoing] = []
         self.crashes: list[BaseException] = []
         self.changed = asyncio.Event()
-        self.gates = {name: Gate(name, self.well, sleep=self.no_time) for name in ("clickhouse", "kafka", "postgres")}
+        self.gates = {name: Gate(name, self.well, sleep=self.no_time) for name in ("clickhouse", "kafka", "postgres", "state")}
         self.locks: dict[int, asyncio.Lock] = {}
 
     async def well(self) -> None:
