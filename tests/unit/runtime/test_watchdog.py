@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -89,3 +91,20 @@ def test_a_watchdog_of_no_seconds_does_not_watch(loop: asyncio.AbstractEventLoop
     Watchdog(loop, 0.0, Ends()).start()
 
     assert [thread.name for thread in threading.enumerate() if thread.name == "watchdog"] == []
+
+
+def test_a_hang_that_lets_no_other_thread_run_is_ended_by_the_kernel_with_the_stack_on_standard_error() -> None:
+    hang = """
+import asyncio, re
+from voc_stream.runtime.watchdog import Watchdog
+async def main():
+    Watchdog(asyncio.get_running_loop(), 0.5).start()
+    await asyncio.sleep(1)
+    re.match(r"(a+)+$", "a" * 60 + "b")
+asyncio.run(main())
+"""
+    ended = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", hang], check=False, capture_output=True, timeout=PATIENCE, text=True
+    )
+    assert ended.returncode == -signal.SIGPROF
+    assert "in main" in ended.stderr
