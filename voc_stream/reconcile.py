@@ -38,7 +38,7 @@ async def run(settings: Settings, echo: Echo, *, kit: Kit, publisher: Publishes,
         redrive: close the gaps that can be closed.
 
     Returns:
-        0: everything adds up, or (`redrive`) every gap was closed or is on its way; 1: gaps remain; 2: nothing was polled yet: no hour is closed.
+        0: everything adds up, or (`redrive`) every gap was closed or is on its way; 1: gaps remain; 2: no hour is closed yet.
 
     Raises:
         OutsideError: a server failed; the same command goes on.
@@ -48,8 +48,8 @@ async def run(settings: Settings, echo: Echo, *, kit: Kit, publisher: Publishes,
         reconciler = Reconciler(places, settings)
         async with TopicReader(settings) as reader:
             standing = await reconciler.standing(reader)
-            if standing.closed is None:
-                echo("reconcile: the recorder was never polled: no hour is closed")
+            if not standing.hours(1):
+                echo("reconcile: no hour is closed that began after the recorder was polled for the first time")
                 return 2
             equations = await reconciler.run_from(standing, reader, hours)
             told(equations, echo)

@@ -19,11 +19,12 @@ AT_ONCE = 5000
 
 _EXPORTED = """
 SELECT DISTINCT call_id, model_version FROM call_scores
-WHERE started_at >= {start:DateTime64(3)} AND started_at < {end:DateTime64(3)}
+WHERE started_at >= {start:DateTime64(3, 'UTC')} AND started_at < {end:DateTime64(3, 'UTC')}
 """
 _COPIES = """
 SELECT tenant_id, event_id, count() AS copies FROM voc_events
-WHERE tenant_id IN {tenants:Array(String)} AND event_id IN {ids:Array(UUID)} AND ts >= {since:DateTime64(3)} AND ts <= {until:DateTime64(3)}
+WHERE tenant_id IN {tenants:Array(String)} AND event_id IN {ids:Array(UUID)}
+  AND ts >= {since:DateTime64(3, 'UTC')} AND ts <= {until:DateTime64(3, 'UTC')}
 GROUP BY tenant_id, event_id
 """
 _HERE = "kafka_incarnation = {incarnation:String} AND kafka_topic = {topic:String} AND kafka_partition = {partition:Int32}"
@@ -51,7 +52,7 @@ WHERE at > before + 1 ORDER BY first LIMIT {{most:UInt32}}
 """  # noqa: S608
 _BEFORE = f"""
 SELECT min(kafka_offset) AS first, toInt64(count()) AS events FROM voc_events
-WHERE {_HERE} AND kafka_offset < {{begins:Int64}} AND processed_at >= {{start:DateTime64(3)}} AND processed_at < {{end:DateTime64(3)}}
+WHERE {_HERE} AND kafka_offset < {{begins:Int64}} AND processed_at >= {{start:DateTime64(3, 'UTC')}} AND processed_at < {{end:DateTime64(3, 'UTC')}}
 """  # noqa: S608
 
 

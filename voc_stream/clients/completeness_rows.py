@@ -35,6 +35,7 @@ WHERE call_id = ANY($1::varchar[]) AND stage = 'enrich' AND topic = $2 ORDER BY 
 _FORGETS = "SELECT tenant_id, subject, created_at FROM audit_log WHERE action = 'forget begun' AND created_at >= $1"
 _WHOLE = "SELECT * FROM call WHERE call_id = ANY($1::varchar[])"
 _VERSIONS = "SELECT call_id, model_version FROM scoring_result WHERE call_id = ANY($1::varchar[]) ORDER BY call_id, scored_at"
+_FIRST_POLL = "SELECT min(created_at) FROM ingestion_checkpoint"
 _CUSTOMER = "customer "
 
 
@@ -47,6 +48,12 @@ class CompletenessRows:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+
+    async def first_poll(self) -> datetime | None:
+        """Return when the recorder was polled for the first time; None before."""
+        async with self._db.connection() as connection:
+            at: datetime | None = await connection.fetchval(_FIRST_POLL)
+        return at
 
     async def count(self, start: datetime, end: datetime) -> int:
         """Return how many calls started from `start` to before `end`."""

@@ -58,13 +58,21 @@ class Standing:
         committed: the group's offsets.
         passed: topic → what was written before this time is done with.
         due_by: calls that ended before this time should be everywhere.
+        since: what started before this time was never to be polled.
         closed: the end of the newest closed hour; None where nothing was polled yet.
     """
 
     committed: Mapping[tuple[str, int], int]
     passed: Mapping[str, datetime]
     due_by: datetime
+    since: datetime
     closed: datetime | None
+
+    def hours(self, count: int) -> list[datetime]:
+        """Return the last so many closed hours, oldest first; none from before the first poll."""
+        if self.closed is None:
+            return []
+        return [hour for age in range(count, 0, -1) if (hour := self.closed - HOUR * age) >= self.since]
 
 
 class Reconciler:
@@ -100,8 +108,8 @@ class Reconciler:
             return 0
         async with TopicReader(self._settings) as reader:
             standing = await self.standing(reader)
-            if standing.closed is None or standing.closed - HOUR in checked:
-                # The poller is behind.
+            if not standing.hours(1) or standing.hours(1)[0] in checked:
+                # The poller is behind, or has just begun.
                 return 0
             found = await self.run_from(standing, reader, self._settings.reconcile_hours)
         gaps = sum(equation.gap_count for equation in found)
@@ -115,7 +123,7 @@ class Reconciler:
             OutsideError: a server failed; hours that were examined before are kept.
         """
         found: list[Equation] = []
-        for hour in [] if standing.closed is None else [standing.closed - HOUR * age for age in range(count, 0, -1)]:
+        for hour in standing.hours(count):
             equations = await self.examine(hour, standing, reader)
             await self._store.save(hour, equations, self._now())
             found += equations
@@ -175,10 +183,11 @@ class Reconciler:
         committed = await reader.committed()
         reads = (names.polled, names.enriched, names.ready, names.results, names.events)
         passed = {topic: await reader.done_until(topic, committed, now) for topic in reads}
+        since = await self._rows.first_poll() or now
         if window is None or sweep is None:
-            return Standing(committed, passed, now, None)
+            return Standing(committed, passed, now, since, None)
         due_by = min(now, sweep[1], passed[names.polled]) - self._settle
-        return Standing(committed, passed, due_by, _start(min(due_by, window[1])))
+        return Standing(committed, passed, due_by, since, _start(min(due_by, window[1])))
 
     async def _measure(self, count: int) -> None:
         since = self._now() - self._settle - HOUR * (count + 1)
