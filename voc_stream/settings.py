@@ -246,6 +246,10 @@ class Settings(BaseSettings):
             (self.batch_size_max < self.batch_size, "BATCH_SIZE_MAX must be at least BATCH_SIZE"),
             (self.download_in_flight < self.download_in_flight_min, "DOWNLOAD_IN_FLIGHT must be at least DOWNLOAD_IN_FLIGHT_MIN"),
             (self.scoring_in_flight < self.scoring_in_flight_min, "SCORING_IN_FLIGHT must be at least SCORING_IN_FLIGHT_MIN"),
+            (
+                self.health_stuck_seconds <= self.scoring_timeout_seconds,
+                "HEALTH_STUCK_SECONDS must be more than SCORING_TIMEOUT_SECONDS: a long call's scoring is no standstill",
+            ),
             (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
             (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),

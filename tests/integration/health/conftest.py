@@ -90,6 +90,7 @@ class Ward:
         own = {
             "HEALTH_TOPIC": self.topic,
             "HEALTH_STUCK_SECONDS": str(STUCK_SECONDS),
+            "SCORING_TIMEOUT_SECONDS": "1",
             "HEALTH_GROUP_SECONDS": str(GROUP_SECONDS),
             "WATCHDOG_SECONDS": str(WATCHDOG_SECONDS),
             "KAFKA_GROUP_ID": self.settings.kafka_group_id,
