@@ -247,8 +247,8 @@ class Settings(BaseSettings):
             (self.download_in_flight < self.download_in_flight_min, "DOWNLOAD_IN_FLIGHT must be at least DOWNLOAD_IN_FLIGHT_MIN"),
             (self.scoring_in_flight < self.scoring_in_flight_min, "SCORING_IN_FLIGHT must be at least SCORING_IN_FLIGHT_MIN"),
             (
-                self.health_stuck_seconds <= self.scoring_timeout_seconds,
-                "HEALTH_STUCK_SECONDS must be more than SCORING_TIMEOUT_SECONDS: a long call's scoring is no standstill",
+                self.health_stuck_seconds <= max(self.scoring_timeout_seconds, self.batch_flush_seconds),
+                "HEALTH_STUCK_SECONDS must be more than SCORING_TIMEOUT_SECONDS and BATCH_FLUSH_SECONDS: what takes its time does not stand still",
             ),
             (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
             (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),

@@ -160,6 +160,8 @@ def test_a_bad_setting_stops_the_start_with_one_line_that_names_it_and_never_sho
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SASL_USERNAME"),
         ({"KAFKA_SSL_CERT_FILE": "a.pem"}, "KAFKA_SSL_KEY_FILE"),
         ({"AVAYA_WINDOW_SECONDS": "20"}, "AVAYA_WINDOW_SECONDS"),
+        ({"HEALTH_STUCK_SECONDS": "900"}, "HEALTH_STUCK_SECONDS"),
+        ({"BATCH_FLUSH_SECONDS": "3600"}, "HEALTH_STUCK_SECONDS"),
     ],
 )
 def test_settings_that_contradict_each_other_stop_the_start_with_one_line_that_names_them(

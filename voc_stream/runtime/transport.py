@@ -112,7 +112,8 @@ class Consumer(driver.Consumer):
         recovery = self.app.tables.recovery
         if tp not in recovery.active_tps or not self._is_current(generation):
             return fetched
-        fresh = [record for record in fetched if record.offset > recovery.active_offsets[tp]]
+        known = recovery.active_offsets[tp]
+        fresh = fetched if known is None else [record for record in fetched if record.offset > known]
         while fresh and self._is_current(generation):
             try:
                 recovery.tp_to_table[tp].data.restore(tp, fresh)

@@ -56,7 +56,7 @@ async def test_tables_that_were_deleted_or_damaged_are_read_again_and_know_every
 
 
 async def test_half_a_window_is_stored_after_a_restart_though_nothing_new_comes(line: Line, tally: Tally) -> None:
-    worker = await line.started(BATCH_FLUSH_SECONDS="3600")
+    worker = await line.started(BATCH_FLUSH_SECONDS="600")
     await line.write(values(0, 200))
 
     async def fetched() -> bool:
