@@ -103,11 +103,17 @@ class RecordBatch:
         index = 0 if self._flags is None else self._flags.find(0)
         return int(self.records[index].offset)
 
+    def tell_nobody(self) -> None:
+        """Let go of who waits for the batch's end, which will not come."""
+        self._on_done = None
+
     def _settle(self, count: int) -> None:
         self.pending -= count
         self._ledger.settled(self, count)
         if not self.pending and self._on_done is not None:
-            self._on_done()
+            # What it refers to refers to this batch: let go of, both are freed at once and not when the collector comes by.
+            on_done, self._on_done = self._on_done, None
+            on_done()
 
 
 class Load:
@@ -167,6 +173,8 @@ class PartitionLedger:
     def settled(self, batch: RecordBatch, count: int) -> None:
         """Count records of a batch as resolved (called by the batch)."""
         self._change(-count, 0 if batch.pending else -batch.bytes)
+        if not batch.pending:
+            self._let_go_of_resolved()
 
     @property
     def full(self) -> bool:
@@ -181,8 +189,6 @@ class PartitionLedger:
 
     def position(self) -> int:
         """Return the offset that may be committed: everything below it is resolved."""
-        while self._batches and not self._batches[0].pending:
-            self._base = self._batches.popleft().end
         return self._batches[0].first_unresolved() if self._batches and self._has_progress() else self._base
 
     def let_go(self) -> None:
@@ -192,8 +198,14 @@ class PartitionLedger:
     def close(self) -> None:
         """Forget everything: the partition was revoked or sought; what is unresolved will be delivered again."""
         self.closed = True
+        for batch in self._batches:
+            batch.tell_nobody()
         self._batches.clear()
         self._change(-self.unresolved_records, -self.unresolved_bytes)
+
+    def _let_go_of_resolved(self) -> None:
+        while self._batches and not self._batches[0].pending:
+            self._base = self._batches.popleft().end
 
     def _fills(self, parts: int) -> bool:
         return self.unresolved_records * parts >= self._max_records or self.unresolved_bytes * parts >= self._max_bytes

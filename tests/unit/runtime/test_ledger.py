@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -145,3 +148,27 @@ def test_a_record_without_a_key_or_a_value_has_no_bytes() -> None:
 
     assert batch.bytes == 0
     assert len(batch) == 1
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _referred_to(books: PartitionLedger, end: Callable[[RecordBatch, PartitionLedger], None]) -> weakref.ref[Any]:
+    """End a batch that its own end's hearer refers to, as Faust's message does; returns a look at one of its records."""
+    message: list[RecordBatch] = []
+    batch = add(books, 1, 2, on_done=message.copy)
+    message.append(batch)
+    end(batch, books)
+    return weakref.ref(batch.records[0])
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("end", [lambda batch, _books: batch.resolve_all(), lambda _batch, books: books.close()], ids=["resolved", "closed"])
+def test_the_records_of_a_batch_are_freed_with_its_end_and_not_by_the_collector(end: Callable[[RecordBatch, PartitionLedger], None]) -> None:
+    books = ledger()
+    assert _referred_to(books, end)() is None
