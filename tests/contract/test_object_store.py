@@ -101,6 +101,14 @@ async def test_an_object_that_is_not_there_is_refused_and_has_no_head(store: Fak
             pass
 
 
+async def test_objects_that_are_there_are_told_with_their_sizes_and_those_of_others_are_not(store: FakeObjectStore | ObjectStore) -> None:
+    for name, size in {"raw/2026/11/21/9": 1, "raw/2026/11/22/1": 2, "raw/2026/11/22/3": 3, "raw/2026/11/22/30": 4, "raw/2026/11/22/5": 5}.items():
+        await store.put_bytes(name, bytes(size), content_type="a/b", metadata={}, tags={})
+    asked = ["raw/2026/11/22/1", "raw/2026/11/22/2", "raw/2026/11/22/30", "raw/2026/11/21/9", "raw/2026/11/20/1"]
+    assert await store.sizes(asked) == {"raw/2026/11/22/1": 2, "raw/2026/11/22/30": 4, "raw/2026/11/21/9": 1}
+    assert await store.sizes([]) == {}
+
+
 async def test_an_object_longer_than_the_limit_is_not_read(store: FakeObjectStore | ObjectStore) -> None:
     await store.put_bytes("long", bytes(11), content_type="a/b", metadata={}, tags={})
     with pytest.raises(RejectedError):

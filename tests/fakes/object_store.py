@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,6 +84,10 @@ class FakeObjectStore(PlannedFaults):
         self.check("head")
         found = self.objects.get(key)
         return None if found is None else Stored(key=key, sha256=found.tags.get("sha256", ""), size=len(found.data))
+
+    async def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        self.check("sizes")
+        return {key: len(self.objects[key].data) for key in keys if key in self.objects}
 
     async def abort_orphans(self, older_than: timedelta) -> int:  # noqa: ARG002 - uploads in memory leave nothing
         self.check("abort_orphans")
