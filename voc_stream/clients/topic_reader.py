@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 30.0
 FETCH_BYTES = 1 << 20
 AT_ONCE = 500
 # A stretch may end in markers that are no records: after so long without one the broker is asked whether it is there.
-_IDLE_SECONDS = 3.0
+_IDLE_SECONDS = 15.0
 
 Record = Any
 """Kafka's record: topic, partition, offset, timestamp in ms, key, value, headers."""
@@ -97,10 +97,9 @@ class TopicReader:
         tps = [TopicPartition(topic, number) for number in await self.partitions(topic)]
         if not tps:
             return {}
+        begins, ends = await self._begins(tps), await self._ends(tps)
         with _translated():
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                begins = await self._consumer.beginning_offsets(tps)
-                ends = await self._consumer.end_offsets(tps)
                 firsts = await self._at(tps, since)
                 lasts = {} if until is None else await self._at(tps, until)
         found = {}
@@ -114,10 +113,15 @@ class TopicReader:
 
         Offsets that hold no record, or no longer, are passed over.
         """
-        left = {TopicPartition(topic, number): end for number, (first, end) in stretches.items() if first < end}
+        tps = [TopicPartition(topic, number) for number, (first, end) in stretches.items() if first < end]
+        begins, ends = await self._begins(tps), await self._ends(tps)
+        firsts = {tp: max(stretches[tp.partition][0], begins[tp]) for tp in tps}
+        left = {tp: end for tp in tps if firsts[tp] < (end := min(stretches[tp.partition][1], ends[tp]))}
+        if not left:
+            return
         self._consumer.assign(list(left))
         for tp in left:
-            self._consumer.seek(tp, stretches[tp.partition][0])
+            self._consumer.seek(tp, firsts[tp])
         idle = 0.0
         while left:
             began = asyncio.get_running_loop().time()
