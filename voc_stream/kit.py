@@ -106,6 +106,7 @@ class Kit:
             lease=self.intake.lease,
             gates=self.around.gates,
             pauses=self.pauses,
+            sources=frozenset(self.settings.kafka_topics),
             overflow_topic=topics.VOC_OVERFLOW,
             hooks=hooks,
         )

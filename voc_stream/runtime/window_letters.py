@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
@@ -48,18 +48,29 @@ class WindowLetters:
         kafka: its gate.
         pauses: what stands still.
         overflow_topic: where events of moved tenants go; and where rubbish waits that comes faster than its tenant's rate.
+        sources: the topics that this worker reads; of others, no dead letter can be written.
         patience: of the task that runs this.
         now: the time.
     """
 
     def __init__(
-        self, place: Place, *, publisher: Publishes, kafka: Gate, pauses: Pauses, overflow_topic: str, patience: Patience, now: Callable[[], datetime]
+        self,
+        place: Place,
+        *,
+        publisher: Publishes,
+        kafka: Gate,
+        pauses: Pauses,
+        overflow_topic: str,
+        sources: Container[str],
+        patience: Patience,
+        now: Callable[[], datetime],
     ) -> None:
         self._place = place
         self._publisher = publisher
         self._kafka = kafka
         self._pauses = pauses
         self._overflow_topic = overflow_topic
+        self._sources = sources
         self._patience = patience
         self._now = now
 
@@ -125,7 +136,7 @@ class WindowLetters:
         """Return where a record is from: in the overflow topic its mark says so. Elsewhere a mark is a stranger's."""
         marks = [value or b"" for name, value in record.headers if name == MOVED_FROM and self._place.topic == self._overflow_topic]
         found = _MOVED_FROM.fullmatch(marks[-1]) if marks else None
-        if found is None:
+        if found is None or found[1].decode() not in self._sources:
             return Facts(now, self._place.topic, self._place.partition, record.offset)
         return Facts(now, found[1].decode(), int(found[2]), int(found[3]))
 

@@ -104,6 +104,7 @@ class WindowTools:
         overflow_topic: where events of moved tenants go.
         hooks: told of each window's stored events before it is committed.
         pauses: what stands still.
+        sources: the topics from which rubbish moves to the overflow topic.
         now: the time; replaced in tests.
     """
 
@@ -116,6 +117,7 @@ class WindowTools:
     overflow_topic: str
     hooks: Sequence[Hook]
     pauses: Pauses = field(default_factory=Pauses)
+    sources: frozenset[str] = frozenset()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -144,6 +146,7 @@ class Performer:
             kafka=tools.gates["kafka"],
             pauses=tools.pauses,
             overflow_topic=tools.overflow_topic,
+            sources=tools.sources,
             patience=patience,
             now=tools.now,
         )
