@@ -176,12 +176,21 @@ class LetterRates:
 
     def throttled(self, now: float) -> frozenset[str | None]:
         """Return the tenants that have used up their rate."""
-        return frozenset(tenant for tenant in self._buckets if self._level(tenant, now) < 1.0) if self._buckets else frozenset()
+        if not self._buckets:
+            return frozenset()
+        levels = {tenant: self._level(tenant, now) for tenant in self._buckets}
+        for tenant, level in levels.items():
+            if level >= self._most:
+                del self._buckets[tenant]
+        return frozenset(tenant for tenant, level in levels.items() if level < 1.0)
+
+    @property
+    def _most(self) -> float:
+        return max(1.0, self.per_second * self.burst)
 
     def _level(self, tenant: str | None, now: float) -> float:
-        most = max(1.0, self.per_second * self.burst)
         bucket = self._buckets.get(tenant)
-        return most if bucket is None else min(most, bucket.level + (now - bucket.at) * self.per_second)
+        return self._most if bucket is None else min(self._most, bucket.level + (now - bucket.at) * self.per_second)
 
     def _set(self, tenant: str | None, level: float, now: float) -> None:
         self._buckets.pop(tenant, None)
