@@ -332,11 +332,13 @@ async def test_a_change_that_the_database_refuses_makes_a_dead_letter_and_nothin
 async def test_a_record_is_not_resolved_until_its_dead_letter_is_written(make_world: MakeWorld) -> None:
     world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
     world.outside.publish_faults.extend([None, OutageError("kafka", "no broker"), OutageError("kafka", "no broker")])
+    world.dependencies["kafka"].error = OutageError("kafka", "no broker")
     one = batch(1)
     world.runner.accept(one.records)
-    for _ in range(2):
+    for error in (OutageError("kafka", "no broker"), None):
         await happens(world.probe_pauses.entered)
         assert one.position == 1
+        world.dependencies["kafka"].error = error
         world.probe_pauses.end()
     await done(one)
 
@@ -355,13 +357,13 @@ async def test_a_dead_letter_that_kafka_finds_too_large_is_cut(make_world: MakeW
 
 
 async def test_a_dead_letter_that_kafka_finds_too_large_even_so_waits_and_does_not_end_the_worker(make_world: MakeWorld) -> None:
-    world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
+    world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")), at_once=False)
     world.outside.publish_faults.extend([None, *[RejectedError("kafka", "a record is larger than Kafka takes")] * 2])
     one = batch(1)
     world.runner.accept(one.records)
-    await happens(world.probe_pauses.entered)
+    await happens(world.retry_pauses.entered)
     assert one.position == 1
-    world.probe_pauses.end()
+    world.retry_pauses.end()
     await done(one)
 
     assert world.crashes == []
