@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.bare_client import Bare, bare_client
 from benchmarks.field import Field
 from benchmarks.gateway import gateway
 from benchmarks.processes import MACHINE, CpuLog
@@ -28,7 +29,18 @@ _SETTINGS = {
     "DOWNLOAD_SLOW_ABOVE_LAG": "0",
     "SCORING_URL": "http://127.0.0.1:9",
 }
-_COLUMNS = ("replay latency s", "object store", "recordings", "a second", "of in flight / latency", "mean s of a place")
+# Rounds of a bare client, before each latency's runs.
+BARE_ROUNDS = 12
+_COLUMNS = (
+    "replay latency s",
+    "as a bare client sees it",
+    "object store",
+    "recordings",
+    "a second",
+    "of in flight / latency",
+    "of a bare client's",
+    "mean s of a place",
+)
 _DONE = "SELECT extract(epoch FROM created_at)::float8 AS at FROM audio_asset WHERE call_id = ANY(%s) ORDER BY at"
 
 
@@ -49,6 +61,7 @@ class Run:
         cpu: milliseconds a download, by process.
         cores: what all of them kept busy.
         machine: what the whole machine kept busy, others' work included.
+        bare: what a client reached just before that only reads.
     """
 
     latency: float
@@ -58,11 +71,17 @@ class Run:
     cpu: Mapping[str, float]
     cores: float
     machine: float
+    bare: Bare
 
     @property
     def share(self) -> float:
-        """Of in flight / latency."""
+        """Of in flight / latency, the latency as ordered from the simulator."""
         return self.per_second * self.latency / IN_FLIGHT
+
+    @property
+    def seen_share(self) -> float:
+        """Of in flight / latency, the latency as a bare client measures it: the simulator's own work and the machine's are in it."""
+        return self.per_second * self.bare.latency / IN_FLIGHT
 
 
 def measure() -> Report:
@@ -71,12 +90,27 @@ def measure() -> Report:
         first = Store("versitygw", real.settings, {"s3": real.pid}) if real else Store("moto", {}, {})
         stores = (first, Store("stub", {"S3_ENDPOINT_URL": forgetful}, {"s3": pid}))
         say(f"downloads: {WARM_UP} to warm up")
-        _run(field, 0.2, WARM_UP, stores[0])
-        runs = [_run(field, latency, count, store) for latency, count in RUNS.items() for store in stores]
+        _run(field, 0.2, WARM_UP, stores[0], _bare(field, 0.2))
+        runs = []
+        for latency, count in RUNS.items():
+            bare = _bare(field, latency)
+            runs += [_run(field, latency, count, store, bare) for store in stores]
     table(
         f"downloads: {IN_FLIGHT} in flight, {SECONDS:.0f} s of tone ({SECONDS * 16:.0f} kB) each",
         _COLUMNS,
-        [(run.latency, run.store, run.recordings, run.per_second, run.share, IN_FLIGHT / run.per_second) for run in runs],
+        [
+            (
+                run.latency,
+                run.bare.latency,
+                run.store,
+                run.recordings,
+                run.per_second,
+                run.share,
+                run.per_second / run.bare.per_second,
+                IN_FLIGHT / run.per_second,
+            )
+            for run in runs
+        ],
     )
     names = list(runs[0].cpu)
     table(
@@ -87,13 +121,35 @@ def measure() -> Report:
     report = Report("downloads")
     for run in runs:
         name = f"{run.latency * 1000:.0f}ms_{run.store}"
-        figures = {"per_s": run.per_second, "share": run.share, "worker_cpu_ms": run.cpu["worker"], "cores": run.cores, "machine_cores": run.machine}
+        figures = {
+            "per_s": run.per_second,
+            "share": run.share,
+            "seen_share": run.seen_share,
+            "of_bare": run.per_second / run.bare.per_second,
+            "worker_cpu_ms": run.cpu["worker"],
+            "cores": run.cores,
+            "machine_cores": run.machine,
+        }
         report.add({f"{name}_{figure}": value for figure, value in figures.items()})
         report.targets.append(Target(f"share of {IN_FLIGHT} / {run.latency:g} s, into {run.store}", run.share, SHARE, at_least=True))
+        seen = f"share of {IN_FLIGHT} / {run.bare.latency:.3f} s, the latency that a bare client sees, into {run.store}"
+        report.targets.append(Target(seen, run.seen_share, SHARE, at_least=True))
     return report
 
 
-def _run(field: Field, latency: float, count: int, store: Store) -> Run:
+def _bare(field: Field, latency: float) -> Bare:
+    """Read recordings of that latency into nothing."""
+    count = BARE_ROUNDS * IN_FLIGHT
+    ended_at = datetime.now(UTC) - timedelta(days=2)
+    calls = field.new_calls(kind="tone", seconds=SECONDS, count=count, ended_at=ended_at.isoformat())
+    field.simulator.ask("faults", {"kind": "latency", "command": "replay", "seconds": latency})
+    found = bare_client(field.settings, calls, IN_FLIGHT)
+    field.simulator.ask("reset", {})
+    say(f"a bare client: {found.per_second:.1f} a second at {latency:g} s, {1000 * found.latency:.0f} ms each as it sees it")
+    return found
+
+
+def _run(field: Field, latency: float, count: int, store: Store, bare: Bare) -> Run:
     say(f"downloads: {count} at {latency:g} s into {store.name}")
     # A second apart: of those that start in the same second a search tells no more than the recorder's cap.
     ended_at = datetime.now(UTC) - timedelta(seconds=600 + count)
@@ -113,4 +169,4 @@ def _run(field: Field, latency: float, count: int, store: Store) -> Run:
     machine = used.pop(MACHINE) / stretch
     cpu = {name: 1000 * seconds / (last - first) for name, seconds in used.items()}
     field.simulator.ask("reset", {})
-    return Run(latency, store.name, count, (last - first) / stretch, cpu, sum(used.values()) / stretch, machine)
+    return Run(latency, store.name, count, (last - first) / stretch, cpu, sum(used.values()) / stretch, machine, bare)
