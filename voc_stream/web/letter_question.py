@@ -16,7 +16,7 @@ PAGE = 50
 
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=249)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
-_Id = Annotated[int, msgspec.Meta(ge=1, lt=1 << 63)]
+_Id = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
 
 
 class _Question(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
