@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from voc_stream.clients.letter_rows import LetterFilter, LetterRow
-from voc_stream.clients.requeue_store import Loan
 from voc_stream.clients.topic_load import TopicLoad
 from voc_stream.errors import RejectedError
 from voc_stream.logs import get_logger
@@ -47,13 +46,26 @@ class Letters(Protocol):
         """Return a letter with its original."""
 
 
+class Lent(Protocol):
+    """What is needed of a loan."""
+
+    ids: frozenset[int]
+    along: frozenset[int]
+
+    async def bring_back(self, letters: Sequence[LetterRow], now: datetime) -> None:
+        """Move the letters' calls to where the stages expect them."""
+
+    def sent(self, letter: LetterRow, partition: int | None, offset: int) -> None:
+        """Note that Kafka has a record again."""
+
+
 class Lends(Protocol):
     """What is needed of the letters that are sent back."""
 
     async def open_by_topic(self, where: LetterFilter) -> dict[str, int]:
         """Return how many open letters there are in each topic."""
 
-    def lend(self, ids: Sequence[int], *, actor: str, now: datetime) -> AbstractAsyncContextManager[Loan]:
+    def lend(self, ids: Sequence[int], *, actor: str, now: datetime) -> AbstractAsyncContextManager[Lent]:
         """Lend letters; what the block calls sent is requeued when it ends."""
 
 
