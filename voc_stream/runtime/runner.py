@@ -49,6 +49,7 @@ class StageRunner:
         self._running: dict[asyncio.Task[None], _Chunk] = {}
         self._aside: OrderedDict[str | None, deque[tuple[RecordBatch, int]]] = OrderedDict()
         self._aside_workers: set[asyncio.Task[None]] = set()
+        self._aside_working = 0
         self._pausing: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._crashing: asyncio.Task[None] | None = None
@@ -72,7 +73,8 @@ class StageRunner:
     def waiting_records(self) -> int:
         """Return how many records are fetched for this stage and not resolved."""
         waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
-        return waiting + sum(chunk.records for chunk in self._running.values()) + sum(map(len, self._aside.values()))
+        aside = sum(map(len, self._aside.values())) + self._aside_working
+        return waiting + sum(chunk.records for chunk in self._running.values()) + aside
 
     async def quiesce(self, grace: float) -> None:
         """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked; what only waits (a closed gate, a retry) at once."""
@@ -194,13 +196,18 @@ class StageRunner:
                 await self._pause(pauses.changed())
                 continue
             self._aside.move_to_end(tenant_id)
+            if (wait := pauses.wait_of(name, tenant_id)) > 0:
+                await self._pause(self._around.sleep(wait))
+                continue
             batch, index = self._aside[tenant_id].popleft()
             if not self._aside[tenant_id]:
                 del self._aside[tenant_id]
-            while (wait := pauses.wait_of(name, tenant_id)) > 0:
-                await self._pause(self._around.sleep(wait))
             one = self._decoded(batch, index)
-            await self._conclude([one.delivery] if one.letter is None else [], [(one.delivery, one.letter)] if one.letter else [])
+            self._aside_working += 1
+            try:
+                await self._conclude([one.delivery] if one.letter is None else [], [(one.delivery, one.letter)] if one.letter else [])
+            finally:
+                self._aside_working -= 1
             batch.resolve(index)
             self.last_progress = time.monotonic()
 
