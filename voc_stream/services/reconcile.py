@@ -179,7 +179,8 @@ class Reconciler:
             OutsideError: a server failed.
         """
         now, names = self._now(), self._names
-        window, sweep = (await self._places.checkpoints.checkpoint(each) for each in (WINDOW, SWEEP))
+        checkpoints = self._places.checkpoints
+        window, sweep = await checkpoints.checkpoint(WINDOW), await checkpoints.checkpoint(SWEEP)
         committed = await reader.committed()
         reads = (names.polled, names.enriched, names.ready, names.results, names.events)
         passed = {topic: await reader.done_until(topic, committed, now) for topic in reads}

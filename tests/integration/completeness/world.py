@@ -47,6 +47,7 @@ from voc_stream.settings import Settings
 from voc_stream.stages.annotation import NOTHING
 from voc_stream.stages.changes import At, Downloaded, Exported
 from voc_stream.stages.completeness import Equation, Gap, Hop, Names
+from voc_stream.stages.composite import Weights
 from voc_stream.stages.download import accept
 from voc_stream.stages.enrich import enrich
 from voc_stream.stages.event_rows import event_row
@@ -54,7 +55,7 @@ from voc_stream.stages.export import call_event
 from voc_stream.stages.keys import transcript_key
 from voc_stream.stages.outcome import Facts, Ok
 from voc_stream.stages.outside import Segment
-from voc_stream.stages.tenants import TenantMap, Weights
+from voc_stream.stages.tenants import TenantMap
 from voc_stream.topic_admin import create_missing
 from voc_stream.topics import Topic
 

@@ -80,7 +80,7 @@ def gap(call_id: str, remedy: Remedy | None, where: Coordinates | None = None) -
 async def test_missed_calls_are_published_as_the_poller_would_their_customers_sealed() -> None:
     scene = Scene()
     scene.record("1")
-    scene.record("not asked for")
+    scene.record("2")
 
     assert (await scene.mend(gap("1", Remedy.POLL))).done == {Remedy.POLL: 1}
 

@@ -81,7 +81,7 @@ def test_tenants_have_equations_of_their_own() -> None:
     assert {(each.tenant_id, each.left) for each in found} == {("acme", 2), ("globex", 1)}
 
 
-LOST = {
+LOST: dict[str, tuple[dict[str, Any], Hop, Remedy | None]] = {
     "missed by the poller": ({"raw": None, "row": None}, Hop.POLL, Remedy.POLL),
     "its record and its row are gone": ({"raw": None, "row": None, "was_at": Coordinates(0, 3)}, Hop.POLL, Remedy.ENRICH),
     "its record is gone": ({"raw": None, "was_at": Coordinates(0, 3)}, Hop.POLL, None),
@@ -116,7 +116,7 @@ def test_a_record_that_is_gone_is_named_by_its_place() -> None:
     )
 
 
-WAITS = {
+WAITS: dict[str, tuple[dict[str, Any], Hop, str]] = {
     "enriched soon": ({"raw": Coordinates(0, 100), "row": None, "events": 0}, Hop.ENRICH, "on its way"),
     "downloaded soon": ({"row": replace(ROW, status=Status.PENDING_DOWNLOAD, s3_key=None, results=(), updated_at=NOW)}, Hop.STATUS, "pending"),
     "parked": ({"row": replace(ROW, status=Status.PENDING_DOWNLOAD, s3_key=None, results=(), parked=True)}, Hop.STATUS, "pending"),
