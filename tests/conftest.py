@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 _CHAOS = ROOT / "tests" / "chaos"
 _NEEDS_STACK = (ROOT / "tests" / "integration", _CHAOS)
 _OWN_STACKS = ROOT / ".stack-test"
+# A younger folder may belong to a session beside this one whose stack has not begun yet.
+_BEGINNING_SECONDS = 120
 # Hearing words takes a processor seconds a call; tests that are about words run a scoring service of their own.
 _WITHOUT_WORDS = {"SCORER_ASR": "off"}
 
@@ -82,6 +85,8 @@ def settings(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def _remove_what_killed_sessions_left() -> None:
     for folder in _OWN_STACKS.glob("run-*"):
+        if time.time() - folder.stat().st_mtime < _BEGINNING_SECONDS:
+            continue
         with contextlib.suppress(StackError):  # another session's, running
             StackFolder(folder).remove()
 
