@@ -576,6 +576,7 @@ async def test_quiesce_abandons_at_once_what_only_waits_to_try_again(make_world:
 async def test_quiesce_abandons_at_once_a_dead_letter_that_waits_for_kafka(make_world: MakeWorld) -> None:
     world = make_world(each(lambda _: DeadLetter("not_audio", "it is a text")))
     world.outside.publish_faults.extend([None, OutageError("kafka", "no broker")])
+    world.dependencies["kafka"].error = OutageError("kafka", "no broker")
     one = batch(1)
     world.runner.accept(one.records)
     await happens(world.probe_pauses.entered)
