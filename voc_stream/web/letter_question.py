@@ -87,7 +87,7 @@ def _asked(question: _Question, usual: int = PAGE, most: int = MOST) -> Asked:
     if limit > most:
         raise msgspec.ValidationError(f"limit: at most {most}")
     where = LetterFilter(
-        ids=question.ids,
+        ids=tuple(question.ids),
         fingerprint=question.fingerprint,
         topic=question.topic,
         stage=question.stage,

@@ -24,12 +24,12 @@ ALL = LetterFilter()
 CUSTOMER = "+14155550123"
 
 
-def letter(offset: int = 17, **fields: Any) -> StoredLetter:
+def letter(number: int = 17, /, **fields: Any) -> StoredLetter:
     given: dict[str, Any] = {
-        "topic": "calls.raw", "partition": 3, "offset": offset, "dlq_topic": "calls.raw.dlq", "dlq_partition": 3, "dlq_offset": offset,
-        "written_at": NOON, "stage": "enrich", "tenant_id": "acme", "call_id": f"c-{offset}", "error_type": "malformed",
-        "reason": f"bad at {offset}", "stack": "a.b:1", "fingerprint": "f1", "retries": 0, "first_failed_at": NOON,
-        "last_failed_at": NOON + timedelta(minutes=offset), "key": b"\xff\x00key", "value": b'{"name": "canary"}\x00\xff',
+        "topic": "calls.raw", "partition": 3, "offset": number, "dlq_topic": "calls.raw.dlq", "dlq_partition": 3, "dlq_offset": number,
+        "written_at": NOON, "stage": "enrich", "tenant_id": "acme", "call_id": f"c-{number}", "error_type": "malformed",
+        "reason": f"bad at {number}", "stack": "a.b:1", "fingerprint": "f1", "retries": 0, "first_failed_at": NOON,
+        "last_failed_at": NOON + timedelta(minutes=number), "key": b"\xff\x00key", "value": b'{"name": "canary"}\x00\xff',
         "headers": (("trace", b"\x00canary\xff"), ("trace", None), ("empty", b"")), "customer": CUSTOMER,
     }  # fmt: skip
     return StoredLetter(**given | fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 from aiohttp import web
@@ -18,6 +18,7 @@ from voc_stream.runtime.letter_reading import StoredLetter
 from voc_stream.settings import load_settings
 from voc_stream.web.dlq import pages
 
+T = TypeVar("T")
 KNOWN = {"Authorization": "Bearer s3cret"}
 Client = TestClient[web.Request, web.Application]
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,7 +49,7 @@ class Letters:
     async def discard(self, where: LetterFilter, limit: int, actor: str) -> int:
         return self._noted(2, where, limit, actor)
 
-    def _noted(self, answer: Any, *asked: Any) -> Any:
+    def _noted(self, answer: T, *asked: Any) -> T:
         self.asked.append(asked)
         if self.fails is not None:
             raise self.fails
@@ -80,7 +81,7 @@ async def test_letters_are_listed_by_all_that_can_be_asked(client: Client, lette
     answer = await client.get(f"/dlq?{query}", headers=KNOWN)
     told = await answer.json()
     assert (told["letters"][0]["id"], told["letters"][0]["last_failed_at"], told["next"]) == (9, "2026-11-22T12:00:00+00:00", 9)
-    where = LetterFilter(ids=[9, 8], fingerprint="f", topic="calls.raw", stage="enrich", tenant_id="acme", since=NOON, state="open")
+    where = LetterFilter(ids=(9, 8), fingerprint="f", topic="calls.raw", stage="enrich", tenant_id="acme", since=NOON, state="open")
     assert letters.asked == [(where, 1, 10)]
 
 
