@@ -11,7 +11,7 @@ from typing import Any
 from tests.calls import NOW
 from voc_stream.errors import OutageError, OutsideError, RejectedError
 from voc_stream.runtime.gate import Gate
-from voc_stream.runtime.lease import Lease, _Sign
+from voc_stream.runtime.lease import Lease, Sign
 from voc_stream.runtime.patience import Patience
 from voc_stream.runtime.publisher import Outgoing
 from voc_stream.runtime.window_performer import Formed, Hook, Performer, WindowTools
@@ -62,7 +62,7 @@ class Clock:
 
     def lease(self) -> Lease:
         lease = Lease(10.0, clock=lambda: self.now, sleep=no_time)
-        lease._sign = _Sign(1, 0.0)
+        lease._sign = Sign(1, 0.0)
         return lease
 
 

@@ -28,12 +28,13 @@ NEVER = 1e6
 
 
 class World:
-    """Everything around a runner; `rejected` is a payload that ClickHouse refuses, `faults` are raised by the next inserts."""
+    """Everything around a runner; ClickHouse refuses the payload `rejected`; `faults` and `full` are raised by the next inserts and rows."""
 
     def __init__(self) -> None:
         self.inserts: list[tuple[str, int]] = []
         self.stored: list[bytes] = []
         self.faults: deque[Exception] = deque()
+        self.full: deque[Exception] = deque()
         self.rejected: bytes | None = None
         self.held = asyncio.Event()
         self.held.set()
@@ -87,6 +88,8 @@ class World:
         return len(entries)
 
     def keep(self, _partition: int, entries: Sequence[tuple[bytes, bytes | None]], _offset: int) -> None:
+        if self.full:
+            raise self.full.popleft()
         self.rows_written |= {key: value for key, value in entries if value is not None}
 
     # Kafka
@@ -253,4 +256,38 @@ async def test_a_partition_taken_again_knows_its_windows_and_sends_the_unfinishe
     runner.accept(again.records)
     await world.until(lambda: len(world.inserts) == 2)
     assert world.inserts == [("1:notes:0:0-2", 3), ("1:notes:0:3-8", 6)]
+    await runner.quiesce(0.0)
+
+
+async def test_rows_that_find_no_room_on_the_disk_are_kept_when_there_is_some_before_anything_is_inserted(world: World) -> None:
+    world.full.extend(OutageError("state", "no space is left") for _ in range(4))
+    runner, one = world.runner(), batch(0, 5)
+    runner.accept(one.records)
+    await world.until(lambda: one.position == 5)
+    assert len(world.rows_written) == 2, "the claim and the window"
+    assert world.inserts == [("1:notes:0:0-4", 5)]
+    await runner.quiesce(0.0)
+
+
+async def test_without_room_on_the_disk_no_window_is_written_down_and_a_stop_ends_the_wait(world: World) -> None:
+    async def never(_seconds: float) -> None:
+        await asyncio.Event().wait()
+
+    gate = world.gates["state"] = Gate("state", world.well, sleep=never)
+    gate.close(OutageError("state", "no space is left"))
+    runner, one = world.runner(), batch(0, 5)
+    runner.accept(one.records)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (world.rows_written, runner.waiting_records()) == ({}, 5)
+    async with asyncio.timeout(5):
+        await runner.quiesce(NEVER)
+
+
+async def test_a_window_that_is_done_with_is_progress(world: World) -> None:
+    runner, one = world.runner(), batch(0, 5)
+    before = runner.last_progress
+    runner.accept(one.records)
+    await world.until(lambda: one.position == 5)
+    await world.until(lambda: runner.last_progress > before)
     await runner.quiesce(0.0)

@@ -33,7 +33,8 @@ class Worker:
         self.waiting = 3
         self.group_error: BaseException | None = None
         self.remaining = 0
-        consumer = SimpleNamespace(started=True, _thread=self, _consumer=self)
+        self._consumer = self._coordinator = self
+        consumer = SimpleNamespace(started=True, _thread=self)
         self.app: Any = SimpleNamespace(
             _consumer=consumer,
             consumer=consumer,
@@ -57,10 +58,6 @@ class Worker:
     async def call_thread(self, method: Any, *args: Any) -> None:
         await method(*args)
 
-    @property
-    def _coordinator(self) -> Any:
-        return self
-
     def check_errors(self) -> None:
         if self.group_error is not None:
             raise self.group_error
@@ -83,7 +80,7 @@ def worker() -> Worker:
 
 def test_a_stage_with_work_and_without_progress_is_ill_and_named(worker: Worker) -> None:
     assert worker.passes(STUCK - 1) == []
-    assert worker.passes(10) == ["score: no progress for 109 s, though it has work and what it needs is well"]
+    assert worker.passes(10) == ["score: no progress for 108 s, though it has work and what it needs is well"]
 
     worker.moving = True
     assert worker.passes(1) == []

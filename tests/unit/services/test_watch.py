@@ -14,6 +14,7 @@ from tests.unit.runtime.world import Dependency, Pauses
 from voc_stream.errors import OutageError
 from voc_stream.runtime import metrics
 from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.limit import Limit
 from voc_stream.services.watch import Recovery, backlog_of, raise_group_errors, unready_reasons
 
 ZERO, ONE, CHANGELOG = TP("calls.raw", 0), TP("calls.raw", 1), TP("changelog", 0)
@@ -69,8 +70,16 @@ def app() -> Any:
 
 def kit(kafka: Gate | None = None, **runners: Any) -> Any:
     around = SimpleNamespace(gates={"kafka": kafka or Gate("kafka", Dependency().probe)})
-    table, settings = SimpleNamespace(measure=lambda: None), SimpleNamespace(kafka_group_id="voc-processor")
-    return SimpleNamespace(runners=runners, settings=settings, around=around, health=SimpleNamespace(), seen=table, ranges=table)
+    table, settings = SimpleNamespace(measure=lambda: None), SimpleNamespace(kafka_group_id="voc-processor", download_slow_above_lag=1000)
+    return SimpleNamespace(
+        runners=runners,
+        settings=settings,
+        around=around,
+        health=SimpleNamespace(),
+        seen=table,
+        ranges=table,
+        downloads=Limit("download", around.gates["kafka"], floor=1, ceiling=8),
+    )
 
 
 async def test_lag_is_what_is_not_committed_of_the_source_partitions_and_unread_what_was_not_fetched(app: Any) -> None:

@@ -122,7 +122,7 @@ def test_what_the_ledger_says_is_remembered_slice_by_slice() -> None:
         Seen(ClaimId(1, 1), first, first + 9999, 0, deltas, ids[first : first + 10_000].tobytes())
         for first in range(0, count, 10_000)
     ]  # fmt: skip
-    seen = SeenIds(Horizon(count))
+    seen = SeenIds(Horizon(2 * count))
     slices = sum(1 for _ in seen.recalling(rows))
 
     assert slices >= count // 40_000
