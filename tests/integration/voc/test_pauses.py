@@ -23,7 +23,7 @@ async def reasons(worker: WorkerProcess) -> list[str]:
     """Return what `/readyz` has against the worker."""
     async with aiohttp.ClientSession(f"http://127.0.0.1:{worker.port}") as session, session.get("/readyz") as answer:
         told: dict[str, Any] = await answer.json()
-    return told.get("reasons", [])
+    return list(told.get("reasons", []))
 
 
 async def until_told(line: Line, worker: WorkerProcess, word: str, *, holds: bool = True) -> None:
@@ -102,6 +102,7 @@ async def _is_audited(line: Line) -> None:
     assert sorted(action for actor, action in found if actor == "self-pause") == ["self_pause", "self_resume"]
 
 
+@pytest.mark.chaos
 async def test_rubbish_of_one_tenant_and_a_paused_tenant_leave_the_others_alone_and_come_later(line: Line) -> None:
     """The overflow topic is shared with other lines: of it only what is of this one's tenant, or names its topic, counts."""
     worker = await line.started(BATCH_FLUSH_SECONDS="0.2", OPERATOR_TOKEN=TOKEN, TENANT_EVENT_LETTERS_PER_SECOND="10")

@@ -12,11 +12,11 @@ import pytest
 from voc_stream.runtime import metrics
 from voc_stream.runtime.pauses import News, Pauses, Throttle
 from voc_stream.stages.pause_orders import EVERY, PauseOrder
-from voc_stream.stages.self_pause import PauseRules
+from voc_stream.stages.self_pause import Dead, PauseRules
 
 BEGAN = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 RULES = PauseRules(run=10, seconds=60.0)
-BAD = {"acme": 5, "globex": 5, "initech": 5}
+BAD: Dead = {"acme": 5, "globex": 5, "initech": 5}
 
 
 @dataclass
