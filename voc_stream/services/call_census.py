@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import msgspec
 
@@ -27,6 +28,9 @@ MOST_AT_ONCE = 50_000
 # Clocks of writers differ by no more.
 _CLOCKS = timedelta(minutes=5)
 _SECOND = timedelta(seconds=1)
+
+Stretches: TypeAlias = "dict[int, tuple[int, int]]"
+"""By partition: the first offset, and the one behind the last."""
 
 
 class _RawRecord(msgspec.Struct):
@@ -101,7 +105,7 @@ class CallCensus:
     async def _read_raw(self, traces: dict[str, Trace], start: datetime, end: datetime, known: Known) -> dict[int, int]:
         """Read `calls.raw` from the first of these calls on, for as long as they are written as a rule; return what each partition begins at."""
         stretches = await self.reader.stretches(known.names.raw, start - _CLOCKS, end + self.longest_call + HOUR)
-        await self._read(traces, known.names.raw, {number: (each.first, each.end) for number, each in stretches.items()}, start, end)
+        await self._read(traces, known, {number: (each.first, each.end) for number, each in stretches.items()}, start, end)
         return {number: each.begins for number, each in stretches.items()}
 
     async def _look_for_raw(self, traces: dict[str, Trace], begins: dict[int, int], end: datetime, known: Known) -> None:
@@ -113,16 +117,16 @@ class CallCensus:
         there = [
             trace.was_at for call_id in missing if (trace := traces[call_id]).was_at and trace.was_at.offset >= begins.get(trace.was_at.partition, 0)
         ]
-        await self._read(traces, raw, _around(there), None, None)
+        await self._read(traces, known, _around(there))
         if any(traces[call_id].was_at is None and traces[call_id].at_recorder for call_id in missing):
             later = await self.reader.stretches(raw, end + self.longest_call + HOUR)
-            await self._read(traces, raw, {number: (each.first, each.end) for number, each in later.items()}, None, None)
+            await self._read(traces, known, {number: (each.first, each.end) for number, each in later.items()})
 
     async def _read(
-        self, traces: dict[str, Trace], topic: str, stretches: dict[int, tuple[int, int]], start: datetime | None, end: datetime | None
+        self, traces: dict[str, Trace], known: Known, stretches: Stretches, start: datetime | None = None, end: datetime | None = None
     ) -> None:
         """Note which calls have a record; with `start` and `end` also those that were not known before."""
-        async for records in self.reader.read(topic, stretches):
+        async for records in self.reader.read(known.names.raw, stretches):
             for record in records:
                 try:
                     call = _decode(record.value or b"")
@@ -132,7 +136,8 @@ class CallCensus:
                 trace = traces.get(call.call_id)
                 if trace is None and start is not None and end is not None and start <= call.started_at < end:
                     trace = traces[call.call_id] = Trace(call.call_id, call.tenant_id, call.started_at, call.ended_at)
-                if trace is not None and trace.raw is None:
+                # Of several records the one counts that is still to be read.
+                if trace is not None and (trace.raw is None or record.offset >= known.committed.get(record.partition, 0)):
                     trace.raw = Coordinates(record.partition, record.offset)
 
     async def _look_downstream(self, traces: dict[str, Trace], start: datetime, end: datetime) -> None:
@@ -150,9 +155,9 @@ class CallCensus:
                     ids[event].events = copies
 
 
-def _around(there: Iterable[Coordinates]) -> dict[int, tuple[int, int]]:
+def _around(there: Iterable[Coordinates]) -> Stretches:
     """Return by partition the stretch that holds all of these."""
-    found: dict[int, tuple[int, int]] = {}
+    found: Stretches = {}
     for partition, offset in there:
         first, end = found.get(partition, (offset, offset + 1))
         found[partition] = (min(first, offset), max(end, offset + 1))

@@ -247,7 +247,7 @@ class World:
         await self.objects.put_bytes(key, msgspec.json.encode(words), content_type="application/json", metadata={}, tags={})
         result = msgspec.structs.replace(scoring_result(call, scored_at=self.hour + timedelta(minutes=9)), transcript_key=key)
         await self.calls.apply([scored(result)])
-        await self.warehouse.insert_scores([result], f"test:{call.call_id}")
+        await self.warehouse.insert_scores([result], f"{self.names.results}:{call.call_id}")
         await self.calls.apply([Exported(call.call_id, result.model_version, self.at(self.names.results))])
         return result
 
@@ -279,19 +279,28 @@ def gaps_by_subject(equations: Sequence[Equation]) -> dict[tuple[Hop, str], Gap]
 
 
 @asynccontextmanager
-async def world(settings: Settings) -> AsyncIterator[World]:
-    """Lend an empty world; nothing of it is left behind."""
+async def places(settings: Settings) -> AsyncIterator[Settings]:
+    """Lend settings of databases and a bucket that hold nothing yet."""
+    lines: list[str] = []
+    with own_schema(settings) as with_schema:
+        async with own_warehouse(with_schema) as own:
+            given = own.model_copy(update={"s3_bucket": f"ledger-{uuid.uuid4().hex[:8]}", "reconcile_settle_seconds": 1.0, "voc_annotate": "off"})
+            assert await migrate.run(given, lines.append) == 0, lines
+            assert await bucket.run(given, lines.append) == 0, lines
+            try:
+                yield given
+            finally:
+                await _remove_bucket(given)
+
+
+@asynccontextmanager
+async def world(given: Settings) -> AsyncIterator[World]:
+    """Lend an empty world in these places; its topics are gone afterwards."""
     name = f"ledger-{uuid.uuid4().hex[:8]}"
     names = Names(**{field: f"{name}.{field}" for field in ("polled", "raw", "enriched", "ready", "results", "events")})
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - HOUR
-    lines: list[str] = []
+    own = given.model_copy(update={"kafka_group_id": name, "kafka_topics": (names.events,)})
     async with AsyncExitStack() as stack:
-        with_schema = stack.enter_context(own_schema(settings))
-        own = await stack.enter_async_context(own_warehouse(with_schema))
-        of_its_own = {"kafka_group_id": name, "kafka_topics": (names.events,), "s3_bucket": name}
-        own = own.model_copy(update=of_its_own | {"reconcile_settle_seconds": 1.0, "voc_annotate": "off"})
-        assert await migrate.run(own, lines.append) == 0, lines
-        assert await bucket.run(own, lines.append) == 0, lines
         admin = AIOKafkaAdminClient(bootstrap_servers=list(own.kafka_bootstrap))
         await admin.start()
         stack.push_async_callback(admin.close)
@@ -305,16 +314,20 @@ async def world(settings: Settings) -> AsyncIterator[World]:
         await objects.open()
         for client in (objects, warehouse, db):
             stack.push_async_callback(client.close)
-        calls = CallStore(db, Vault(own.encryption_keys, own.pii_key_id), own)
-        lent = World(own, names, hour, admin, producer, db, objects, warehouse, calls)
-        stack.push_async_callback(_empty, lent)
+        lent = World(own, names, hour, admin, producer, db, objects, warehouse, CallStore(db, Vault(own.encryption_keys, own.pii_key_id), own))
+        await lent.execute("TRUNCATE call, call_event, ingestion_checkpoint, dead_letter, completeness, completeness_hour, call_composite CASCADE")
+        for table in ("voc_events", "voc_sums", "voc_minutes", "voc_offsets", "voc_forgotten", "call_scores", "call_composite"):
+            await warehouse.command(f"TRUNCATE TABLE {table}")
         yield lent
 
 
-async def _empty(lent: World) -> None:
+async def _remove_bucket(settings: Settings) -> None:
     """Remove the bucket with every version of what is in it."""
-    client, where = lent.objects._client, {"Bucket": lent.settings.bucket}
+    objects = ObjectStore(settings)
+    await objects.open()
+    client, where = objects._client, {"Bucket": settings.bucket}
     found = await client.list_object_versions(**where)
     for each in (*found.get("Versions", ()), *found.get("DeleteMarkers", ())):
         await client.delete_object(**where, Key=each["Key"], VersionId=each["VersionId"])
     await client.delete_bucket(**where)
+    await objects.close()
