@@ -85,6 +85,8 @@ class Line:
             "AVAYA_SWEEP_SECONDS": "900",
             "LOG_FORMAT": "json",
             "VOC_ANNOTATE": "off",
+            # The overflow topic is shared: what others wrote there must not pause this worker.
+            "SELF_PAUSE_RUN": "1000000",
         }
         worker = WorkerProcess(self.stack.folder.absolute(), self.folder / name, self.folder / f"{name}.log", env | settings)
         worker.start()
@@ -159,6 +161,10 @@ class Line:
             await consumer.commit({TopicPartition(self.topic, partition): OffsetAndMetadata(offset, "")})
         finally:
             await consumer.stop()
+
+    async def records(self) -> list[Any]:
+        """Return the topic's records."""
+        return await self._read(self.topic)
 
     async def letters(self) -> list[Any]:
         """Return the dead letters."""
