@@ -58,6 +58,8 @@ from voc_stream.services.slow_models import second_opinion
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.services.topics_file import topics_file
 from voc_stream.settings import Settings, SettingsError
+from voc_stream.stages.download import STAGE as DOWNLOAD
+from voc_stream.stages.score import STAGE as SCORE
 from voc_stream.stages.self_pause import PauseRules
 from voc_stream.web import completeness, dlq, requeues, routes, summaries
 from voc_stream.web import pauses as pauses_page
@@ -144,8 +146,8 @@ def _kit(app: App, settings: Settings) -> Kit:
         recorder=recorder,
         recordings=Recordings(recorder, objects),
         scoring=scoring,
-        downloads=Limit(download.STAGE, gates["recorder"], floor=settings.download_in_flight_min, ceiling=settings.download_in_flight),
-        scores=Limit(score.STAGE, gates["scorer"], floor=settings.scoring_in_flight_min, ceiling=settings.scoring_in_flight),
+        downloads=Limit(DOWNLOAD, gates["recorder"], floor=settings.download_in_flight_min, ceiling=settings.download_in_flight),
+        scores=Limit(SCORE, gates["scorer"], floor=settings.scoring_in_flight_min, ceiling=settings.scoring_in_flight),
         warehouse=warehouse,
         vault=vault,
         tenants=tenants,

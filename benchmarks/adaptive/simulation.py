@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks.adaptive.server import Answer, Server
-from voc_stream.stages.adaptive import Controller
+from voc_stream.stages.adaptive import Controller, Ticket
+
+# A worker looks every five minutes; that much time need not pass here.
+LOOK_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -112,6 +115,8 @@ class Simulation:
         limits = [Level(self.settled) for _ in self.senders]
         for at, change in self.changes:
             self._at(at, partial(self._change, change))
+        for moment in range(1, int(self.seconds / LOOK_SECONDS)):
+            self._at(moment * LOOK_SECONDS, self._look)
         for sender in self.senders:
             # Not all in the same instant: no two workers are that much alike.
             self._at(sender.start + chance.random() * self.server.delay, partial(self._arrive, sender, chance))
@@ -136,6 +141,10 @@ class Simulation:
     def _change(self, change: Mapping[str, object]) -> None:
         for name, value in change.items():
             setattr(self.server, name, value)
+
+    def _look(self) -> None:
+        for sender in self.senders:
+            sender.controller.look()
 
     def _arrive(self, sender: Sender, chance: random.Random) -> None:
         sender.waiting += 1
@@ -162,7 +171,7 @@ class Simulation:
             end = partial(self._end, sender, chance, ticket, began=self.now, answer=Answer.NEVER if late else answer, held=answer is not Answer.NEVER)
             self._at(self.now + (self.time_out if late else took), end)
 
-    def _end(self, sender: Sender, chance: random.Random, ticket: object, *, began: float, answer: Answer, held: bool) -> None:
+    def _end(self, sender: Sender, chance: random.Random, ticket: Ticket, *, began: float, answer: Answer, held: bool) -> None:
         self._level -= held
         sender.in_use -= 1
         counted = self.now >= self.settled

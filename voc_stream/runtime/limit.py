@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,8 @@ logger = get_logger(__name__)
 
 # What says that the dependency has too much to do. An outage is its gate's business, a failure of one record is that record's.
 _REFUSALS = (ThrottledError, UnavailableError, TimedOutError)
+# How often it is tried whether fewer places would do as well: by the wall's clock, so that all workers do it at once.
+LOOK_SECONDS = 300.0
 
 
 class Limit:
@@ -31,15 +34,27 @@ class Limit:
         floor: never fewer places.
         ceiling: never more; it begins there.
         clock: seconds that only grow; replaced in tests.
+        wall: the time that all workers share, in seconds; replaced in tests.
     """
 
-    def __init__(self, stage: str, gate: Gate, *, floor: int, ceiling: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stage: str,
+        gate: Gate,
+        *,
+        floor: int,
+        ceiling: int,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.stage = stage
         self.in_use = 0
         self.clock = clock
         self._gate = gate
-        self._controller = Controller(floor, ceiling)
+        self._controller = Controller(floor, ceiling, random.random)
         self._most = self._controller.ceiling
+        self._wall = wall
+        self._moment = self._wall() // LOOK_SECONDS
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._shown = metrics.CONCURRENCY_LIMIT.labels(stage)
         self._shown_usual = metrics.LIMIT_USUAL.labels(stage)
@@ -98,6 +113,7 @@ class Limit:
     def tell(self, ticket: Ticket, latency: float, error: BaseException | None) -> None:
         """Tell how work ended; for `Place` alone."""
         before = (self._controller.limit, self._controller.why)
+        self._perhaps_look()
         if error is None:
             result = "ok"
             self._controller.answered(ticket, latency)
@@ -111,6 +127,12 @@ class Limit:
         if before != (self._controller.limit, self._controller.why):
             self._tell_why()
         self._changed()
+
+    def _perhaps_look(self) -> None:
+        moment = self._wall() // LOOK_SECONDS
+        if moment != self._moment:
+            self._moment = moment
+            self._controller.look()
 
     async def _turn(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

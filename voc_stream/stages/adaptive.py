@@ -12,6 +12,7 @@ other; when all of them have ended it compares their latency with the usual one 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -20,16 +21,17 @@ Why = Literal["start", "growing", "refused", "slower", "trial", "restored"]
 # A round has at least so many requests, however few places there are: of fewer no mean can be told.
 _SMALLEST_ROUND = 6
 # Slower than usual means: by this share, and by so many standard errors of the round's mean, so that jitter is none.
-_SLOWER = 0.15
-_ERRORS = 2.5
+_SLOWER = 0.12
+_ERRORS = 2.0
 _SLOW_ROUNDS = 2
 # Fewer places are worth their while if latency falls by more than this power of their number: 1 is a queue, 0 a link that does not care.
 _WORTH = 2 / 3
 _LESS = 3 / 4
-# Full rounds until it is tried whether fewer places would do as well; the first time soon, since it begins at the ceiling.
-_FIRST_TRIAL = 2
-_TRIAL_EVERY = 100
-# Rounds to wait before what went wrong is tried again.
+# Less than this power is no help at all.
+_NOTHING = 1 / 8
+# Full rounds until it is tried for the first time whether fewer places would do as well: soon, since it begins at the ceiling.
+_FIRST_LOOK = 2
+# Latencies to wait before what went wrong is tried again.
 _FIRST_HOLD = 2
 _LONGEST_HOLD = 64
 # So far beyond what went wrong it is forgotten.
@@ -57,6 +59,7 @@ class Controller:
     Args:
         floor: never fewer.
         ceiling: never more; it begins there.
+        chance: random numbers from 0 to 1, so that workers that share a dependency do not all ask for more in the same moment.
 
     Attributes:
         limit: places now.
@@ -64,23 +67,35 @@ class Controller:
         why: what set the limit.
     """
 
-    def __init__(self, floor: int, ceiling: int) -> None:
+    def __init__(self, floor: int, ceiling: int, chance: Callable[[], float]) -> None:
         self.floor = floor
         self.ceiling = ceiling
         self.limit = ceiling
         self.usual: float | None = None
         self.why: Why = "start"
+        self._chance = chance
         self._round = _Round(0, self._round_size())
         self._lowered_in = 0
         self._safe = 0
         self._trouble: int | None = None
-        self._hold = 0
+        self._hold = 0.0
         self._patience = _FIRST_HOLD
         self._calm = True
         self._step = 1
         self._slow_rounds = 0
-        self._until_trial = _FIRST_TRIAL
+        self._look_in = _FIRST_LOOK
+        self._together = False
         self._trial: _Trial | None = None
+        self._settling = 0
+
+    def look(self) -> None:
+        """Try soon whether fewer places would do as well.
+
+        To be called now and then, by all workers that share a dependency at the same moment: what a single one adds to the crowding may be too
+        little to be seen.
+        """
+        self._look_in = 0
+        self._together = True
 
     def begin(self, in_use: int) -> Ticket:
         """Note that a request begins; `in_use` places are taken now, its own included."""
@@ -132,8 +147,9 @@ class Controller:
             passed = now.answers / (now.answers + now.refused)
             to = int(max(limit * _LARGEST_CUT, min(limit, now.peak) * min(max(passed, _LARGEST_CUT), _LEAST_CUT)))
             self._safe = 0
+        if self._calm:
+            self._went_wrong_at(limit)
         self._lower(min(to, limit - 1), "refused")
-        self._went_wrong_at(limit)
 
     def _look_at(self, now: _Round) -> None:
         seen = now.seen()
@@ -142,7 +158,9 @@ class Controller:
         slow = self.usual is not None and seen.mean > self.usual * (1 + _SLOWER) + _ERRORS * seen.error
         usual = seen.mean + 2 * seen.error
         self.usual = usual if self.usual is None else min(self.usual, usual)
-        if self._trial is not None:
+        if self._settling > 0:
+            self._settling -= 1
+        elif self._trial is not None:
             self._judge(self._trial, seen, slow=slow, full=now.is_full)
         elif now.is_full:
             self._go_on(seen, slow=slow)
@@ -151,17 +169,13 @@ class Controller:
 
     def _go_on(self, seen: Seen, *, slow: bool) -> None:
         self._safe = self.limit
-        self._until_trial -= 1
-        if slow:
-            self._slow_rounds += 1
-            if self._slow_rounds >= _SLOW_ROUNDS:
-                self._try_less(seen, slow=True)
-            return
-        self._slow_rounds = 0
-        self._calm = True
-        if self._until_trial <= 0:
-            self._try_less(seen, slow=False)
-        else:
+        self._slow_rounds = self._slow_rounds + 1 if slow else 0
+        if self._look_in > 0:
+            self._look_in -= 1
+        if self._look_in == 0 or self._slow_rounds >= _SLOW_ROUNDS:
+            self._try_less(_Trial(self.limit, seen, slow))
+        elif not slow:
+            self._calm = True
             self._grow()
 
     def _grow(self) -> None:
@@ -171,30 +185,31 @@ class Controller:
             self._forget_trouble()
         if self._trouble is None:
             step = self._step
-            self._step = min(2 * step, max(1, self.limit // 2))
+            self._step = min(2 * step, max(1, self.limit // 4))
         elif self.limit + 1 < self._trouble:
             step = max(1, (self._trouble - 1 - self.limit) // 2)
         elif self.limit + 1 == self._trouble and self._hold > 0:
-            self._hold -= 1
+            self._hold -= self._round.size / self.limit
             return
         else:
             step = 1
         self.limit, self.why = min(self.limit + step, self.ceiling), "growing"
 
-    def _try_less(self, seen: Seen, *, slow: bool, further: bool = False) -> None:
-        self._until_trial, self._slow_rounds = _TRIAL_EVERY, 0
+    def _try_less(self, trial: _Trial) -> None:
+        if not trial.further:
+            self._settling, self._together = int(self._together), False
+        self._look_in, self._slow_rounds = -1, 0
         if self.limit > self.floor:
-            self._trial = _Trial(self.limit, seen, slow, further)
+            self._trial = trial
             self._lower(min(int(self.limit * _LESS), self.limit - 1), "trial")
 
     def _judge(self, trial: _Trial, seen: Seen, *, slow: bool, full: bool) -> None:
         self._trial = None
-        if full and trial.helped(self.limit, seen):
+        if full and trial.helped(self.limit, seen, _WORTH):
             self.why = "slower"
             self._went_wrong_at(trial.limit)
-            self._calm = False
-            self._try_less(seen, slow=slow, further=True)
-        elif full and trial.slow and not slow:
+            self._try_less(_Trial(self.limit, seen, slow, further=True))
+        elif full and (trial.helped(self.limit, seen, _NOTHING) if slow else trial.slow):
             self.why = "slower"
             self._went_wrong_at(trial.limit)
         else:
@@ -209,7 +224,7 @@ class Controller:
 
     def _went_wrong_at(self, limit: int) -> None:
         self._trouble = max(limit, self.floor + 1)
-        self._hold = self._patience
+        self._hold = self._patience * (0.5 + self._chance())
         self._step = 1
         if self._calm:
             self._patience = min(2 * self._patience, _LONGEST_HOLD)
@@ -272,9 +287,9 @@ class _Trial(NamedTuple):
     limit: int
     seen: Seen
     slow: bool
-    further: bool
+    further: bool = False
 
-    def helped(self, limit: int, seen: Seen) -> bool:
+    def helped(self, limit: int, seen: Seen, power: float) -> bool:
         fell = self.seen.mean - seen.mean
-        enough = self.seen.mean * (1 - (limit / self.limit) ** _WORTH)
+        enough = self.seen.mean * (1 - (limit / self.limit) ** power)
         return fell >= enough and fell > 2 * math.hypot(self.seen.error, seen.error)

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.call_store import FakeCallStore
 from tests.fakes.recorder import FakeRecorder
 from tests.unit.services.made import VAULT, FakePublisher, settings
-from voc_stream.errors import OutageError, OutsideError, TransientError
+from voc_stream.errors import OutageError, OutsideError, TimedOutError, TransientError
 from voc_stream.events.base import Decoder
 from voc_stream.events.calls import RawCall
 from voc_stream.security.vault import on_the_wire
@@ -70,8 +70,8 @@ async def test_a_recorder_that_is_slow_to_answer_is_asked_more_rarely(took: floa
     clock = iter([0.0, took, took, took + 1000.0])
     scene.poller = scene.make(clock=lambda: next(clock))
     if fails:
-        scene.recorder.fail_next("search")
-        with pytest.raises(OutsideError):
+        scene.recorder.fail_next("search", TimedOutError("recorder", "no answer within the time-out"))
+        with pytest.raises(TimedOutError):
             await scene.poller.poll()
     else:
         await scene.poller.poll()
