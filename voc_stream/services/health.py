@@ -15,7 +15,7 @@ from voc_stream.logs import get_logger
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.standstill import Standstill, Watching
-from voc_stream.services.watch import Recovery, consumes, raise_group_errors, recovery_of
+from voc_stream.services.watch import Recovery, consumes, group_error, recovery_of
 
 # A look counts for no more: it is made every second.
 LOOK_SECONDS = 1.0
@@ -87,7 +87,7 @@ class Health:
         self._stages: dict[str, Standstill] = {}
         self._group = Standstill()
         self._recovering = Standstill()
-        self._group_error: tuple[BaseException, Hashable] | None = None
+        self._group_error: tuple[Exception, Hashable] | None = None
         self.unread: Mapping[str, int] = {}
         self.recovery: Recovery | None = None
 
@@ -113,10 +113,11 @@ class Health:
         """
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                await raise_group_errors(self._app)
+                error = await group_error(self._app)
         except TimeoutError:
             logger.warning("the consumer's thread does not answer")
-        except Exception as error:  # noqa: BLE001 - whatever ended the group's coordination
+            return
+        if error is not None:
             logger.warning("the group failed", error=repr(error))
             self._group_error = (error, self._lease.last_sign)
         lasting = self._error()
@@ -138,7 +139,7 @@ class Health:
                 reasons.append(f"{name}: no progress for {standstill.seconds:.0f} s, though it has work and what it needs is well")
         return reasons
 
-    def _error(self) -> BaseException | None:
+    def _error(self) -> Exception | None:
         """Return the group error that the coordinator has not said yes since."""
         if self._group_error is None or self._group_error[1] != self._lease.last_sign:
             return None

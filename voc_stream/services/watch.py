@@ -80,16 +80,16 @@ async def close_if_down(gate: Gate) -> None:
         gate.close(error)
 
 
-async def raise_group_errors(app: Any) -> None:
-    """Raise a group error that nobody else would see: the worker would live on without partitions.
+async def group_error(app: Any) -> Exception | None:
+    """Return an error of the group that nobody else would see: the worker would live on without partitions.
 
     Faust fetches past the call of aiokafka that raises these.
     """
-    if not consumes(app):
-        return
-    thread = app.consumer._thread  # noqa: SLF001 - see above
-    if thread._consumer is not None:  # noqa: SLF001
-        await thread.call_thread(_check, thread._consumer)  # noqa: SLF001
+    thread = app.consumer._thread if consumes(app) else None  # noqa: SLF001 - see above
+    if thread is None or thread._consumer is None:  # noqa: SLF001
+        return None
+    error: Exception | None = await thread.call_thread(_error_of, thread._consumer)  # noqa: SLF001
+    return error
 
 
 def unready_reasons(app: Any, gates: Sequence[Gate], recovery: Recovery | None = None) -> list[str]:
@@ -124,5 +124,9 @@ def _assignment(consumer: Any) -> set[Any]:
         return set()  # it waits for a broker
 
 
-async def _check(consumer: Any) -> None:
-    consumer._coordinator.check_errors()  # noqa: SLF001 - see raise_group_errors
+async def _error_of(consumer: Any) -> Exception | None:
+    try:
+        consumer._coordinator.check_errors()  # noqa: SLF001 - see group_error
+    except Exception as error:  # noqa: BLE001 - raised here it would end the consumer's thread
+        return error
+    return None

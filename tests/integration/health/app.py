@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import time
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -47,10 +46,6 @@ def attach(app: App, kit: Kit) -> None:
         while True:
             time.sleep(1)  # noqa: ASYNC251 - that is the fault
 
-    async def hang_alone(_: web.Request) -> web.Response:
-        re.match(r"(a+)+$", "a" * 60 + "b")
-        return web.Response()
-
     async def group(_: web.Request) -> web.Response:
         consumer = app.consumer._thread._consumer
 
@@ -60,7 +55,7 @@ def attach(app: App, kit: Kit) -> None:
         consumer._coordinator._do_heartbeat = refused
         return web.Response()
 
-    for cause in (hang, hang_alone, group):
+    for cause in (hang, group):
         app.pages["POST", f"/cause/{cause.__name__}"] = cause
 
 

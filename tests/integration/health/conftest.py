@@ -28,7 +28,7 @@ from voc_stream.topics import all_topics
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 90.0
-STUCK_SECONDS, GROUP_SECONDS, WATCHDOG_SECONDS = 4.0, 2.0, 2.0
+STUCK_SECONDS, GROUP_SECONDS, WATCHDOG_SECONDS = 6.0, 3.0, 4.0
 
 
 @dataclass(slots=True)

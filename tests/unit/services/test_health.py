@@ -55,8 +55,8 @@ class Worker:
             clock=lambda: self.now,
         )
 
-    async def call_thread(self, method: Any, *args: Any) -> None:
-        await method(*args)
+    async def call_thread(self, method: Any, *args: Any) -> Any:
+        return await method(*args)
 
     def check_errors(self) -> None:
         if self.group_error is not None:
