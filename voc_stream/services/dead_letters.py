@@ -24,11 +24,13 @@ from voc_stream.topics import dead_letter_topics
 logger = get_logger(__name__)
 
 GROUP_SUFFIX = "-dead-letters"
-AT_ONCE = 100
+AT_ONCE = 500
 # Of originals, in one transaction.
 BYTES_AT_ONCE = 4 << 20
 
 _WAIT_MS = 1000
+# Letters that trickle in share a transaction, a commit and a line in the log.
+LINGER_SECONDS = 0.25
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _FIRST_PAUSE = 1.0
@@ -107,6 +109,8 @@ class LetterIntake:
                 await consumer.commit()
             except CommitFailedError:
                 logger.info("dead letters went to another worker meanwhile, which stores them once more", letters=len(letters))
+            if len(letters) < AT_ONCE:
+                await self._sleep(LINGER_SECONDS)
 
     async def _keep(self, letters: Sequence[StoredLetter]) -> None:
         try:
