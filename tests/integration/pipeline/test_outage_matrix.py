@@ -74,7 +74,7 @@ def _cases() -> Iterator[object]:
             yield pytest.param((dependency, fault), id=f"{dependency} {fault}", marks=marks)
 
 
-@pytest.mark.parametrize("case", _cases())
+@pytest.mark.parametrize("case", list(_cases()))
 async def test_in_the_middle_of_work(pipeline: Pipeline, events: Events, proxies: Proxies, tally: Tally, case: tuple[str, Fault]) -> None:
     dependency, fault = case
     call_ids = await pipeline.spoken(2)
