@@ -59,7 +59,7 @@ async def test_bad_records_are_stored_once_each_though_the_worker_is_killed_and_
         assert shown["topic"] == line.topic
         (group,) = (await asked(worker, f"/dlq/groups?topic={line.topic}"))["groups"]
         assert (group["open"], group["tenants"]) == (len(rows), 1)
-        assert await asked(worker, "/dlq/discard", {"fingerprint": group["fingerprint"], "limit": 10}) == {"discarded": 10}
+        assert await asked(worker, "/dlq/discard", {"topic": line.topic, "fingerprint": group["fingerprint"], "limit": 10}) == {"discarded": 10}
         assert await letters.count(LetterFilter(topic=line.topic, state="discarded")) == 10
     finally:
         await db.close()
