@@ -19,6 +19,9 @@ def __getattr__(name: str) -> App:
     root = str(Path(__file__).resolve().parent.parent)
     if root not in sys.path:
         sys.path.append(root)
+    from voc_stream.early_stop import stop_at_once_until_started
+
+    stop_at_once_until_started(sys.argv)
     import uvloop
 
     from voc_stream.factory import create_app

@@ -66,15 +66,20 @@ class FlakyProxy:
         lose = insert and self._chance.random() < self.share
         if lose and self._chance.random() < _NEVER_ARRIVED:
             return self._drop(request)
+        answer = await self._forward(request, body)
+        if answer is None:
+            return self._drop(request, count=False)
+        return self._drop(request) if lose else answer
+
+    async def _forward(self, request: web.Request, body: bytes) -> web.Response | None:
+        """Have the server answer; None: it did not."""
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         url = f"http://127.0.0.1:{self.behind}{request.raw_path}"
         try:
             async with request.app[_SESSION].request(request.method, url, data=body, headers=headers) as answer:
                 text = await answer.read()
         except (aiohttp.ClientError, TimeoutError):
-            return self._drop(request, count=False)
-        if lose:
-            return self._drop(request)
+            return None
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
         return web.Response(status=answer.status, body=text, headers=kept)
 
@@ -87,7 +92,7 @@ class FlakyProxy:
 
 @contextmanager
 def flaky(behind: int, share: float, seed: int) -> Iterator[FlakyProxy]:
-    """Lend a proxy on a thread of its own.
+    """Lend a proxy that loses replies.
 
     Args:
         behind: port of the server.
@@ -95,12 +100,19 @@ def flaky(behind: int, share: float, seed: int) -> Iterator[FlakyProxy]:
         seed: of which.
     """
     proxy = FlakyProxy(behind, share, seed)
+    with serving(proxy):
+        yield proxy
+
+
+@contextmanager
+def serving(proxy: FlakyProxy) -> Iterator[None]:
+    """Run a proxy on a thread of its own."""
     ready, loop, ended = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(proxy.serve(ready, ended),), name="flaky-clickhouse", daemon=True)
     thread.start()
     ready.wait(10)
     try:
-        yield proxy
+        yield
     finally:
         loop.call_soon_threadsafe(ended.set)
         thread.join(10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class Workers:
         self.kills = 0
         self.ended_by_themselves = 0
 
+    def __iter__(self) -> Iterator[WorkerProcess]:
+        """Yield them by number."""
+        return iter(self._workers)
+
     def start(self) -> None:
         """Start all."""
         for worker in self._workers:
@@ -49,16 +53,34 @@ class Workers:
 
     def kill_one(self) -> None:
         """SIGKILL one at random, and start it again."""
-        worker = self._any()
+        self.kill(self._any())
+
+    def kill(self, worker: WorkerProcess) -> None:
+        """SIGKILL one, and start it again."""
         worker.kill()
         self.kills += 1
         self._frozen.discard(worker)
         worker.start()
 
+    def kill_burst(self, count: int) -> None:
+        """SIGKILL so many at once, and start them again."""
+        hit = self._shuffled()[:count]
+        for worker in hit:
+            worker.signal(signal.SIGKILL)
+        for worker in hit:
+            worker.kill()
+            self._frozen.discard(worker)
+            worker.start()
+        self.kills += count
+
     def freeze_one(self) -> None:
         """SIGSTOP one at random that is ready: one that holds partitions."""
         worker = next((each for each in self._shuffled() if each.poll() is None and each.ready()), None) or self._any()
         say(f"freeze worker {self._workers.index(worker)}")
+        self.freeze(worker)
+
+    def freeze(self, worker: WorkerProcess) -> None:
+        """SIGSTOP one."""
         worker.signal(signal.SIGSTOP)
         self._frozen.add(worker)
 

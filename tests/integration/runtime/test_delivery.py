@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from tests.integration.runtime.harness import Harness
+from tests.tally import Tally
 
 
-async def test_after_kill_9_a_slow_head_comes_again_and_nothing_is_lost(harness: Harness) -> None:
+async def test_after_kill_9_a_slow_head_comes_again_and_nothing_is_lost(harness: Harness, tally: Tally) -> None:
     names = await harness.produce(range(16))
     worker = await harness.start(hang="0:0")
     await worker.says("begin 0:0", *(f"work {name}" for name in names - {"0:0"}))
@@ -19,7 +22,8 @@ async def test_after_kill_9_a_slow_head_comes_again_and_nothing_is_lost(harness:
 
     second = await harness.start()
     await second.says("begin 0:0")
-    await harness.copied(names)
+    found = await harness.copied(names)
+    tally.count(f"{len(names)} records, 1 kill", lost=len(names - found))
 
 
 async def test_sigterm_ends_within_the_grace_and_unfinished_work_comes_again(harness: Harness) -> None:
@@ -56,12 +60,19 @@ async def test_a_second_worker_shares_the_partitions_and_no_record_is_lost(harne
     assert await harness.committed() == dict.fromkeys(range(4), 1150)
 
 
-async def test_an_unknown_error_ends_the_worker_and_its_record_is_not_committed(harness: Harness) -> None:
-    await harness.produce(range(4))
-    worker = await harness.start(fail="2:1")
-    assert await worker.ends() != 0
-    assert any("ZeroDivisionError" in line for line in worker.complaints)
-    assert (await harness.committed()).get(2, 0) <= 1
+@pytest.mark.parametrize("record", ["0:0", "2:1"])
+async def test_an_unknown_error_ends_the_worker_and_its_record_is_not_passed_until_it_is_mended(harness: Harness, tally: Tally, record: str) -> None:
+    names = await harness.produce(range(4))
+    partition, offset = map(int, record.split(":"))
+    for _ in range(2):
+        worker = await harness.start(fail=record)
+        assert await worker.ends() != 0
+        assert any("ZeroDivisionError" in line for line in worker.complaints)
+        assert (await harness.committed()).get(partition, 0) <= offset
+
+    await harness.start()
+    found = await harness.copied(names)
+    tally.count(f"{len(names)} records, 2 crashes", lost=len(names - found))
 
 
 async def test_records_that_kafka_dropped_before_they_were_read_stop_the_worker_with_a_line_that_names_them(harness: Harness) -> None:

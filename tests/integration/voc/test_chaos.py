@@ -9,6 +9,7 @@ import pytest
 from benchmarks.chaos.trial import Plan, Trial
 from benchmarks.chaos_voc import PARTS
 from benchmarks.field import Field
+from tests.tally import Tally
 
 
 @pytest.fixture
@@ -18,8 +19,10 @@ def trial() -> Iterator[Trial]:
         yield Trial(place.stack, place.settings, place.folder / "chaos", Plan(events=5_000, kills=2, seed=4, apart=(9.0, 12.0), servers=False))
 
 
-def test_each_event_is_stored_once_and_each_poison_is_dead_lettered_whatever_happens_to_the_workers(trial: Trial) -> None:
+def test_each_event_is_stored_once_and_each_poison_is_dead_lettered_whatever_happens_to_the_workers(trial: Trial, tally: Tally) -> None:
     count = trial.run()
+    what = f"{count.sent} events, {count.dead_lettered} of poison, {count.kills} kills, a fifth of the replies lost"
+    tally.count(what, lost=count.lost, duplicated=count.duplicated)
     assert count.problems == []
     assert (count.sent, count.stored, count.lost, count.duplicated, count.kills) == (5_000, 5_000, 0, 0, 2)
     assert count.dead_lettered > 0
