@@ -152,8 +152,8 @@ class Poller:
         except Exception:
             metrics.POLLS.labels(kind, "failed").inc()
             raise
-        finally:
-            self._slowest[kind] = max(self._slowest[kind], self._clock() - began)
+        # Of searches that were answered: after those that were not, the gate says when it is time again.
+        self._slowest[kind] = max(self._slowest[kind], self._clock() - began)
         metrics.POLLS.labels(kind, "capped" if result.capped else "ok").inc()
         if result.capped and (parts := halves(window)) is not None:
             return await self._search(kind, parts[0]) + await self._search(kind, parts[1])
