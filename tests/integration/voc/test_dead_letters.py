@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.integration.voc.line import Line
 from voc_stream.clients.dead_letter_store import DeadLetters
@@ -25,41 +27,60 @@ async def asked(worker: WorkerProcess, path: str, body: dict[str, Any] | None = 
         return await answer.json()
 
 
-async def test_bad_records_are_stored_once_each_though_the_worker_is_killed_and_the_operator_sees_and_discards_them(line: Line) -> None:
-    bad = [b'{"tenant_id": "%s", "number": %d}' % (line.name.encode(), number) for number in range(600)]
+@pytest.fixture
+async def letters(line: Line) -> AsyncIterator[DeadLetters]:
     db = Database(line.settings)
-    letters = DeadLetters(db, Vault(line.settings.encryption_keys, line.settings.pii_key_id))
-    where = LetterFilter(topic=line.topic)
+    yield DeadLetters(db, Vault(line.settings.encryption_keys, line.settings.pii_key_id))
+    await db.close()
+
+
+def bad_values(line: Line, first: int, count: int) -> list[bytes]:
+    """Return values that are no events, each another one."""
+    return [b'{"tenant_id": "%s", "number": %d}' % (line.name.encode(), number) for number in range(first, first + count)]
+
+
+async def until_stored(line: Line, letters: DeadLetters, count: int) -> list[LetterRow]:
+    """Wait until so many letters of the line are stored; returns them all."""
     rows: list[LetterRow] = []
 
-    async def stored(count: int) -> bool:
-        rows[:] = await letters.find(where, 1000)
+    async def enough() -> bool:
+        rows[:] = await letters.find(LetterFilter(topic=line.topic), 5000)
         return len(rows) >= count
 
-    try:
-        worker = await line.started(BATCH_FLUSH_SECONDS="0.2")
-        await line.write(bad[:300], partition=1)
-        await line.until(lambda: f"the first of 300 letters; there are {len(rows)}", lambda: stored(1))
-        worker.kill()
-        await line.write(bad[300:], partition=2)
-        worker = await line.started(BATCH_FLUSH_SECONDS="0.2", OPERATOR_TOKEN=TOKEN)
+    await line.until(lambda: f"{count} letters; there are {len(rows)}", enough)
+    return rows
 
-        for partition in (1, 2):
-            await line.until_committed(300, partition=partition)
-        in_kafka = await line.letters()
-        assert {letter.value for letter in in_kafka} == set(bad)
-        await line.until(lambda: f"{len(in_kafka)} letters; there are {len(rows)}", lambda: stored(len(in_kafka)))
-        assert len(rows) == len(in_kafka)
-        assert len({(row.partition, row.offset) for row in rows}) == 600
-        assert {(row.stage, row.error_type, row.tenant_id, row.state) for row in rows} == {("voc", "malformed", line.name, "open")}
 
-        page = await asked(worker, f"/dlq?topic={line.topic}&limit=1")
-        shown = await asked(worker, f"/dlq/{page['letters'][0]['id']}")
-        assert shown["value"]["text"].encode() in bad
-        assert shown["topic"] == line.topic
-        (group,) = (await asked(worker, f"/dlq/groups?topic={line.topic}"))["groups"]
-        assert (group["open"], group["tenants"]) == (len(rows), 1)
-        assert await asked(worker, "/dlq/discard", {"topic": line.topic, "fingerprint": group["fingerprint"], "limit": 10}) == {"discarded": 10}
-        assert await letters.count(LetterFilter(topic=line.topic, state="discarded")) == 10
-    finally:
-        await db.close()
+async def test_bad_records_are_stored_as_they_were_and_the_operator_sees_and_discards_them(line: Line, letters: DeadLetters) -> None:
+    worker = await line.started(BATCH_FLUSH_SECONDS="0.2", OPERATOR_TOKEN=TOKEN)
+    bad = bad_values(line, 0, 20)
+    await line.write(bad, partition=1)
+    rows = await until_stored(line, letters, 20)
+    assert {(row.stage, row.error_type, row.tenant_id, row.state) for row in rows} == {("voc", "malformed", line.name, "open")}
+    assert {(row.partition, row.offset) for row in rows} == {(1, offset) for offset in range(20)}
+
+    page = await asked(worker, f"/dlq?topic={line.topic}&limit=1")
+    shown = await asked(worker, f"/dlq/{page['letters'][0]['id']}")
+    assert shown["value"]["text"].encode() == bad[shown["offset"]]
+    (group,) = (await asked(worker, f"/dlq/groups?topic={line.topic}"))["groups"]
+    assert (group["count"], group["open"], group["tenants"]) == (20, 20, 1)
+    chosen = {"topic": line.topic, "fingerprint": group["fingerprint"], "limit": 12}
+    assert [(await asked(worker, "/dlq/discard", chosen))["discarded"] for _ in range(3)] == [12, 8, 0]
+
+
+@pytest.mark.chaos
+async def test_bad_records_are_stored_once_each_though_the_worker_is_killed_while_it_stores_them(line: Line, letters: DeadLetters) -> None:
+    worker = await line.started(BATCH_FLUSH_SECONDS="0.2")
+    bad = bad_values(line, 0, 2000)
+    await line.write(bad[:1000], partition=1)
+    await until_stored(line, letters, 1)
+    worker.kill()
+    await line.write(bad[1000:], partition=2)
+    await line.started(BATCH_FLUSH_SECONDS="0.2")
+    for partition in (1, 2):
+        await line.until_committed(1000, partition=partition)
+    in_kafka = await line.letters()
+    assert {letter.value for letter in in_kafka} == set(bad)
+    rows = await until_stored(line, letters, len(in_kafka))
+    assert len(rows) == len(in_kafka), "a row for each record of the dead-letter topic"
+    assert len({(row.partition, row.offset) for row in rows}) == 2000
