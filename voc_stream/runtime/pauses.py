@@ -145,10 +145,6 @@ class Pauses:
         """Return the tenants whose records wait: paused by an operator, or with more dead letters than their rate."""
         return self._of(stage).rates.throttled(self._clock()) | self.paused_tenants(stage)
 
-    def throttled(self, stage: str, tenant_id: str | None) -> bool:
-        """Whether a tenant has used up its rate of dead letters."""
-        return tenant_id in self._of(stage).rates.throttled(self._clock())
-
     def paused_tenants(self, stage: str) -> frozenset[str]:
         """Return the tenants that an operator paused in this stage or in all."""
         tenants = self._ordered.tenants

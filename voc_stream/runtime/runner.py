@@ -20,6 +20,7 @@ from voc_stream.errors import OutageError, OutsideError, RejectedError, Throttle
 from voc_stream.events.base import MalformedError, encode
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
+from voc_stream.runtime.aside import Aside
 from voc_stream.runtime.dead_letter import dead_letter_record, frames
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.ledger import RecordBatch
@@ -47,9 +48,8 @@ class StageRunner:
         self._around = around
         self._waiting: OrderedDict[tuple[str, int], deque[tuple[RecordBatch, int]]] = OrderedDict()
         self._running: dict[asyncio.Task[None], _Chunk] = {}
-        self._aside: OrderedDict[str | None, deque[tuple[RecordBatch, int]]] = OrderedDict()
+        self._aside = Aside(stage.name, around.pauses)
         self._aside_workers: set[asyncio.Task[None]] = set()
-        self._aside_working = 0
         self._pausing: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._crashing: asyncio.Task[None] | None = None
@@ -73,8 +73,7 @@ class StageRunner:
     def waiting_records(self) -> int:
         """Return how many records are fetched for this stage and not resolved."""
         waiting = sum(len(batch) - start for queue in self._waiting.values() for batch, start in queue if batch.live)
-        aside = sum(map(len, self._aside.values())) + self._aside_working
-        return waiting + sum(chunk.records for chunk in self._running.values()) + aside
+        return waiting + sum(chunk.records for chunk in self._running.values()) + len(self._aside)
 
     async def quiesce(self, grace: float) -> None:
         """Stop taking up work, give what runs `grace` seconds, abandon the rest un-acked; what only waits (a closed gate, a retry) at once."""
@@ -180,36 +179,19 @@ class StageRunner:
         """Let records of held tenants wait where they hold up nobody."""
         metrics.THROTTLED.labels(self.stage.name).inc(len(taken))
         for one in taken:
-            self._aside.setdefault(one.delivery.tenant_id, deque()).append((batch, one.index))
+            self._aside.put(one.delivery.tenant_id, batch, one.index)
         if len(self._aside_workers) < max(1, self.stage.in_flight // self.stage.chunk // ASIDE_PART):
-            task = asyncio.get_running_loop().create_task(self._work_off_aside(), name=f"{self.stage.name} aside")
+            task = asyncio.get_running_loop().create_task(
+                self._aside.work_off(self._work_off_one, self._pause, self._around.sleep), name=f"{self.stage.name} aside"
+            )
             self._aside_workers.add(task)
             task.add_done_callback(self._finished)
 
-    async def _work_off_aside(self) -> None:
-        """Work on what was set aside, tenant by tenant in turn: on those that no operator pauses, no faster than their rates of dead letters."""
-        name, pauses = self.stage.name, self._around.pauses
-        while self._aside:
-            paused = pauses.paused_tenants(name)
-            tenant_id = next((each for each in self._aside if each not in paused), None)
-            if tenant_id in paused or tenant_id not in self._aside:
-                await self._pause(pauses.changed())
-                continue
-            self._aside.move_to_end(tenant_id)
-            if (wait := pauses.wait_of(name, tenant_id)) > 0:
-                await self._pause(self._around.sleep(wait))
-                continue
-            batch, index = self._aside[tenant_id].popleft()
-            if not self._aside[tenant_id]:
-                del self._aside[tenant_id]
-            one = self._decoded(batch, index)
-            self._aside_working += 1
-            try:
-                await self._conclude([one.delivery] if one.letter is None else [], [(one.delivery, one.letter)] if one.letter else [])
-            finally:
-                self._aside_working -= 1
-            batch.resolve(index)
-            self.last_progress = time.monotonic()
+    async def _work_off_one(self, batch: RecordBatch, index: int) -> None:
+        one = self._decoded(batch, index)
+        await self._conclude([one.delivery] if one.letter is None else [], [(one.delivery, one.letter)] if one.letter else [])
+        batch.resolve(index)
+        self.last_progress = time.monotonic()
 
     async def _conclude(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict] = ()) -> None:
         """Work until each delivery has an effect: passed, dropped or dead-lettered; and dead-letter what is malformed."""
