@@ -72,7 +72,7 @@ def test_a_log_that_cannot_be_written_does_not_keep_it(loop: asyncio.AbstractEve
 
 def test_a_loop_that_answers_is_let_be_until_it_is_closed(loop: asyncio.AbstractEventLoop) -> None:
     ends = Ends()
-    looks = []
+    looks: list[float] = []
 
     async def work() -> None:
         while len(looks) < 20:

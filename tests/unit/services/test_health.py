@@ -27,10 +27,10 @@ class Worker:
         self.silent = False
         self.moving = False
         self.pause: str | None = None
+        self.waiting = 3
         self.runner = SimpleNamespace(
             stage=SimpleNamespace(name="score", needs=("scorer", "s3")), last_progress=0.0, waiting_records=lambda: self.waiting
         )
-        self.waiting = 3
         self.group_error: BaseException | None = None
         self.remaining = 0
         self._consumer = self._coordinator = self

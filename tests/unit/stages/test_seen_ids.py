@@ -89,7 +89,7 @@ def test_a_table_that_is_rebuilt_slice_by_slice_is_as_it_was_until_the_last_and_
     table.enter(ids, offsets(0, count))
     given_up = table.rebuilding(count // 2, spare=count)
     next(given_up)
-    given_up.close()
+    del given_up
     assert len(table) == count
 
     slices = sum(1 for _ in table.rebuilding(count // 2, spare=count))
