@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+
+import asyncpg
 
 from voc_stream.clients.call_changes import write_assets
 from voc_stream.clients.call_rows import enriched_call
@@ -37,6 +40,8 @@ _WHOLE = "SELECT * FROM call WHERE call_id = ANY($1::varchar[])"
 _VERSIONS = "SELECT call_id, model_version FROM scoring_result WHERE call_id = ANY($1::varchar[]) ORDER BY call_id, scored_at"
 _FIRST_POLL = "SELECT min(created_at) FROM ingestion_checkpoint"
 _CUSTOMER = "customer "
+# After so many the event loop goes on.
+_SLICE = 1000
 
 
 class CompletenessRows:
@@ -68,19 +73,12 @@ class CompletenessRows:
             results: defaultdict[str, list[Result]] = defaultdict(list)
             for row in await connection.fetch(_RESULTS, start, end):
                 results[row["call_id"]].append(Result(row["model_version"], row["scored_at"], row["exported_at"], row["words"]))
-        return {
-            row["call_id"]: Trace(
-                call_id=row["call_id"],
-                tenant_id=row["tenant_id"],
-                started_at=row["started_at"],
-                ended_at=row["ended_at"],
-                row=Row(
-                    Status(row["status"]), row["customer_ref"], row["updated_at"], row["next_attempt_at"] is not None, row["s3_key"],
-                    row["size_bytes"], tuple(results.get(row["call_id"], ())),
-                ),
-            )
-            for row in calls
-        }  # fmt: skip
+        traces = {}
+        for number, row in enumerate(calls):
+            traces[row["call_id"]] = _trace(row, tuple(results.get(row["call_id"], ())))
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        return traces
 
     async def letters(self, call_ids: Collection[str]) -> dict[str, frozenset[str]]:
         """Return by call the topics whose records of it are dead letters, whatever became of these."""
@@ -125,6 +123,17 @@ class CompletenessRows:
         """Write the rows of recordings that are in S3; the calls' statuses stay as they are."""
         async with self._db.transaction() as connection:
             await write_assets(connection, audio)
+
+
+def _trace(row: asyncpg.Record, results: tuple[Result, ...]) -> Trace:
+    parked = row["next_attempt_at"] is not None
+    return Trace(
+        call_id=row["call_id"],
+        tenant_id=row["tenant_id"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        row=Row(Status(row["status"]), row["customer_ref"], row["updated_at"], parked, row["s3_key"], row["size_bytes"], results),
+    )
 
 
 def _forget(tenant_id: str, subject: str, at: datetime) -> Forget:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
+import numpy as np
 
 from voc_stream.clients.completeness_asks import CompletenessAsks, Event
 from voc_stream.clients.completeness_rows import CompletenessRows
@@ -14,13 +15,15 @@ from voc_stream.clients.topic_reader import Record, Stretch, TopicReader, time_o
 from voc_stream.events.base import EARLIEST, MalformedError
 from voc_stream.events.voc import decode_voc
 from voc_stream.stages.completeness import Equation, Forget, merged
-from voc_stream.stages.event_census import Circumstances, Findings, Unstored, census, settled_by
-from voc_stream.stages.ranges import Claim, Place, Row, decode_row
+from voc_stream.stages.event_census import Circumstances, Findings, TooMany, Unstored, census, settled_by
+from voc_stream.stages.ranges import Claim, Offsets, Place, Row, decode_row
 
 HOUR = timedelta(hours=1)
 # Of one partition in one hour: stretches that are not stored, and records of theirs that are read.
-MOST_STRETCHES = 10_000
+MOST_STRETCHES = 100_000
 MOST_READ = 20_000
+# Offsets that are so near to each other are read in one go.
+_NEAR = 500
 # A copy has the event's time, unless its sender made it anew.
 _APART = timedelta(days=1)
 
@@ -91,20 +94,27 @@ class EventCensus:
             return findings
         letters = await self.rows.letter_offsets(place.topic, place.partition, first, end, hour - _APART)
         absent = await self.asks.absent(place, first, end, MOST_STRETCHES)
-        read, unread = _within(absent, end, self.most_read)
-        unstored = await self._read(place, read, letters.keys())
+        if len(absent) == MOST_STRETCHES:
+            findings = replace(findings, gone=[*findings.gone, (absent[-1][1], end, "too many offsets before these are not stored to look at these")])
+            end = absent[-1][1]
+        offsets = _offsets(absent)
+        refused = np.isin(offsets, list(letters))
+        missing = offsets[~refused]
+        unstored = await self._read(place, missing[: self.most_read])
         elsewhere = await self._elsewhere(unstored)
-        puzzling = [record for record in unstored if record.event_id is None or (record.tenant_id, record.event_id) not in elsewhere]
+        puzzling = [record.offset for record in unstored if (record.tenant_id, record.event_id) not in elsewhere]
+        many = missing[self.most_read :]
+        settled = await self._settled(place, np.concatenate([np.array(puzzling, np.int64), many]))
         return replace(
             findings,
             stored=await self.asks.by_tenant(place, first, end),
             twice=await self.asks.twice(place, first, end),
             forgotten=await self.asks.forgotten(place, first, end),
-            letters={offset: tenant for offset, tenant in letters.items() if any(low <= offset < high for low, high in absent)},
+            letters={offset: letters[offset] for offset in offsets[refused].tolist()},
             unstored=unstored,
             elsewhere=elsewhere,
-            settled=await self._settled(place, [record.offset for record in puzzling]),
-            unread=unread,
+            settled=frozenset(settled[: np.searchsorted(settled, many[0])].tolist() if len(many) else settled.tolist()),
+            too_many=_too_many(many, settled),
         )
 
     async def _gone(self, place: Place, hour: datetime, stretch: Stretch, committed: int) -> list[tuple[int, int, str]]:
@@ -120,12 +130,13 @@ class EventCensus:
             gone.append((committed, stretch.begins, "these records were gone from Kafka before they were read"))
         return gone
 
-    async def _read(self, place: Place, stretches: Iterable[tuple[int, int]], letters: Iterable[int]) -> list[Unstored]:
-        known = frozenset(letters)
+    async def _read(self, place: Place, offsets: Offsets) -> list[Unstored]:
+        """Read these offsets, those between neighbours too: one request for many is cheaper than many for one."""
         found = []
-        for stretch in stretches:
-            async for records in self.reader.read(place.topic, {place.partition: stretch}):
-                found += [_unstored(record) for record in records if record.offset not in known]
+        for some in np.split(offsets, np.flatnonzero(np.diff(offsets) > _NEAR) + 1) if len(offsets) else ():
+            wanted = frozenset(some.tolist())
+            async for records in self.reader.read(place.topic, {place.partition: (int(some[0]), int(some[-1]) + 1)}):
+                found += [_unstored(record) for record in records if record.offset in wanted]
         return found
 
     async def _elsewhere(self, records: Sequence[Unstored]) -> frozenset[Event]:
@@ -133,45 +144,35 @@ class EventCensus:
         times = [record.event_at for record in records if record.event_at is not None]
         return frozenset(await self.asks.copies(keys, min(times) - _APART, max(times) + _APART)) if times else frozenset()
 
-    async def _settled(self, place: Place, offsets: Sequence[int]) -> set[int]:
+    async def _settled(self, place: Place, offsets: Offsets) -> Offsets:
         """Ask the ledger of windows, which is read from end to end: only for what nothing else tells of."""
-        if not offsets:
-            return set()
-        low, high = min(offsets), max(offsets)
-        rows: dict[bytes, Row] = {}
-        stretches = await self.reader.stretches(self.changelog, EARLIEST)
-        stretch = stretches.get(place.partition)
+        stretch = (await self.reader.stretches(self.changelog, EARLIEST)).get(place.partition) if len(offsets) else None
         if stretch is None:
-            return set()
+            return offsets[:0]
+        rows: dict[bytes, Row] = {}
         async for records in self.reader.read(self.changelog, {place.partition: (stretch.begins, stretch.end)}):
             for record in records:
                 if record.key is None or not record.key.startswith(place.prefix):
                     continue
                 row = decode_row(record.value) if record.value else None
-                if row is None or isinstance(row, Claim) or row.last < low or row.first > high:
+                if row is None or isinstance(row, Claim) or row.last < offsets[0] or row.first > offsets[-1]:
                     rows.pop(record.key, None)
                 else:
                     rows[record.key] = msgspec.structs.replace(row, digests=b"")
         return settled_by(rows.values(), offsets)
 
 
-def _within(absent: Sequence[tuple[int, int]], end: int, most: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Part what is not stored into what is read, and what is too much."""
-    read: list[tuple[int, int]] = []
-    unread: list[tuple[int, int]] = []
-    room = most
-    for first, stop in absent:
-        if stop - first <= room and not unread:
-            read.append((first, stop))
-            room -= stop - first
-        else:
-            unread.append((first, stop))
-    if unread:
-        # One line of all of it.
-        unread = [(unread[0][0], unread[-1][1])]
-    if len(absent) == MOST_STRETCHES and absent[-1][1] < end:
-        unread = [(unread[0][0] if unread else absent[-1][1], end)]
-    return read, unread
+def _offsets(stretches: Sequence[tuple[int, int]]) -> Offsets:
+    """Return every offset of these stretches."""
+    return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in stretches]) if stretches else np.empty(0, np.int64)
+
+
+def _too_many(many: Offsets, settled: Offsets) -> TooMany | None:
+    if not len(many):
+        return None
+    others = many[~np.isin(many, settled)]
+    first, end = (int(others[0]), int(others[-1]) + 1) if len(others) else (0, 0)
+    return TooMany(len(many) - len(others), len(others), first, end)
 
 
 def _unstored(record: Record) -> Unstored:

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import numpy as np
+
 from voc_stream.stages.completeness import NOBODY, Coordinates, Equation, Forget, Gap, Hop, Remedy
-from voc_stream.stages.ranges import Range, Row, Seen
+from voc_stream.stages.ranges import Offsets, Range, Row, Seen
 
 
 class Unstored(NamedTuple):
@@ -29,6 +31,15 @@ class Unstored(NamedTuple):
     event_at: datetime | None = None
 
 
+class TooMany(NamedTuple):
+    """Offsets that nobody looks at one by one."""
+
+    settled: int
+    others: int
+    first: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What is known of the offsets of one partition in one hour.
@@ -42,8 +53,9 @@ class Findings:
         unstored: the records of the other offsets; offsets without a record are left out.
         elsewhere: tenants and ids of them that are stored at other coordinates.
         settled: offsets that the ledger of windows decided not to store.
-        unread: stretches `(first, end)` that were too many to be looked at.
-        gone: stretches `(first, end)` that Kafka no longer has though it keeps the hour, each with a sentence.
+        too_many: of offsets that were too many to be looked at one by one: how many the ledger of windows decided not to store,
+            and the others as a stretch `(first, end)` with their number.
+        gone: stretches `(first, end)` that cannot be accounted for, for Kafka no longer has them though it keeps the hour, each with a sentence.
         waiting: how many offsets the group was not done with.
     """
 
@@ -57,7 +69,7 @@ class Findings:
     unstored: Sequence[Unstored] = ()
     elsewhere: Collection[tuple[str, UUID]] = frozenset()
     settled: Collection[int] = frozenset()
-    unread: Sequence[tuple[int, int]] = ()
+    too_many: TooMany | None = None
     gone: Sequence[tuple[int, int, str]] = ()
     waiting: int = 0
 
@@ -86,7 +98,8 @@ def census(found: Findings, about: Circumstances) -> list[Equation]:
     for tenant_id, count in found.stored.items():
         of(tenant_id).left += count
         of(tenant_id).terms["stored"] += count
-    for term, count in (("forgotten", found.forgotten), ("on its way", found.waiting)):
+    many = 0 if found.too_many is None else found.too_many.settled
+    for term, count in (("forgotten", found.forgotten), ("on its way", found.waiting), ("duplicates", many)):
         if count:
             of(NOBODY).left += count
             of(NOBODY).terms[term] += count
@@ -99,24 +112,22 @@ def census(found: Findings, about: Circumstances) -> list[Equation]:
     return [made[tenant_id] for tenant_id in sorted(made)]
 
 
-def settled_by(rows: Iterable[Row], offsets: Collection[int]) -> set[int]:
+def settled_by(rows: Iterable[Row], offsets: Offsets) -> Offsets:
     """Return those of the offsets that a window held and did not accept: nothing of them is to be stored.
 
     Args:
         rows: of the partition's ledger.
-        offsets: ascending or not.
+        offsets: ascending.
     """
-    held: set[int] = set()
-    accepted: set[int] = set()
+    held = np.zeros(len(offsets), bool)
+    accepted = np.zeros(len(offsets), bool)
     for row in rows:
-        if not isinstance(row, Range | Seen):
-            continue
-        inside = {offset for offset in offsets if row.first <= offset <= row.last}
-        if inside:
-            held |= inside
+        if isinstance(row, Range | Seen):
+            inside = slice(np.searchsorted(offsets, row.first), np.searchsorted(offsets, row.last, "right"))
+            held[inside] = True
             # What moved is stored from another topic: whoever looks for it finds it by its id.
-            accepted |= inside & set(row.offsets.tolist())
-    return held - accepted
+            accepted[inside] |= np.isin(offsets[inside], row.offsets)
+    return offsets[held & ~accepted]
 
 
 def _fate(record: Unstored, found: Findings, about: Circumstances) -> str | Gap:
@@ -152,8 +163,9 @@ def _odd(found: Findings) -> Iterator[Gap]:
     name = f"{found.topic}[{found.partition}]"
     for offset, tenant_id, rows in found.twice:
         yield Gap(Hop.STORE, tenant_id, f"{name}@{offset}", f"it is stored {rows} times", None, found.hour)
-    for first, end in found.unread:
-        what = "more offsets here are not stored than are looked at one by one"
+    if found.too_many is not None and found.too_many.others:
+        _, others, first, end = found.too_many
+        what = f"{others} offsets here are not stored, more than are looked at one by one"
         yield Gap(Hop.STORE, NOBODY, f"{name}@{first}-{end - 1}", what, None, found.hour)
     for first, end, what in found.gone:
         yield Gap(Hop.STORE, NOBODY, f"{name}@{first}-{end - 1}", what, None, found.hour)

@@ -6,8 +6,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from voc_stream.stages.completeness import NOBODY, Equation, Forget, Hop, Remedy
-from voc_stream.stages.event_census import Circumstances, Findings, Unstored, census, settled_by
+from voc_stream.stages.event_census import Circumstances, Findings, TooMany, Unstored, census, settled_by
 from voc_stream.stages.ranges import Claim, ClaimId, Range, Seen
 
 HOUR = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -65,14 +67,14 @@ def test_what_is_past_its_retention_is_no_gap() -> None:
 
 
 def test_what_is_stored_twice_or_gone_or_too_much_is_named_and_not_expected() -> None:
-    found = tell(twice=[(4, "acme", 2)], gone=[(0, 3, "these records are gone")], unread=[(10, 20)])
+    found = tell(twice=[(4, "acme", 2)], gone=[(0, 3, "these records are gone")], too_many=TooMany(5, 7, 10, 20))
 
     assert [(gap.subject, gap.remedy) for gap in found["acme"].gaps] == [("voc.calls[3]@4", None)]
     assert [(gap.subject, gap.what) for gap in found[NOBODY].gaps] == [
-        ("voc.calls[3]@10-19", "more offsets here are not stored than are looked at one by one"),
+        ("voc.calls[3]@10-19", "7 offsets here are not stored, more than are looked at one by one"),
         ("voc.calls[3]@0-2", "these records are gone"),
     ]
-    assert (found["acme"].left, found[NOBODY].left) == (0, 0)
+    assert (found["acme"].left, found[NOBODY].left, dict(found[NOBODY].terms)) == (0, 5, {"duplicates": 5})
 
 
 CLAIM = ClaimId(1, 1)
@@ -86,9 +88,9 @@ def test_a_window_settles_what_it_held_and_did_not_accept() -> None:
     window = Range(CLAIM, 10, 19, 0, deltas(0, 1, 5), b"")
     old = Seen(CLAIM, 0, 9, 0, deltas(2), b"")
 
-    assert settled_by([Claim(CLAIM, 0, ()), window, old], [2, 3, 10, 12, 30]) == {3, 12}
+    assert settled_by([Claim(CLAIM, 0, ()), window, old], np.array([2, 3, 10, 12, 30])).tolist() == [3, 12]
 
 
 def test_what_any_window_accepted_is_to_be_stored() -> None:
     """A former owner's row may disagree: what it left out another one stored."""
-    assert settled_by([Range(CLAIM, 0, 9, 0, b"", b""), Range(ClaimId(2, 2), 0, 9, 0, deltas(4), b"")], [4]) == set()
+    assert settled_by([Range(CLAIM, 0, 9, 0, b"", b""), Range(ClaimId(2, 2), 0, 9, 0, deltas(4), b"")], np.array([4])).tolist() == []
