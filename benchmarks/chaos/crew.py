@@ -122,6 +122,18 @@ class Crew:
             self.workers.mend()
             time.sleep(min(left, _LOOK_SECONDS))
 
+    def until_one_works(self) -> None:
+        """Wait until a worker is ready: one that is only starting has nothing to lose.
+
+        Raises:
+            StackError: none gets ready.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not any(worker.ready() for worker in self.workers):
+            if time.monotonic() > deadline:
+                raise StackError(f"no worker is ready after {_PATIENCE_SECONDS:.0f} s")
+            self.sleep(_LOOK_SECONDS)
+
     def finish(self, load: Load) -> Result:
         """Wait until everything that was sent is through, and count.
 

@@ -29,7 +29,8 @@ def test_bursts_of_kill_9_over_three_workers(crew: Crew, tally: Tally) -> None:
     before = crew.workers.kills
     load = crew.load(events=20_000, calls=24, seconds=55, seed=1)
     for count in (1, 2, 3, 2):
-        crew.sleep(11)
+        crew.until_one_works()
+        crew.sleep(6)
         crew.workers.kill_burst(count)
     result = crew.finish(load)
     _conclude(load, result, tally, f"{crew.workers.kills - before} kills in 4 bursts")
