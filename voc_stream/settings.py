@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     scoring_url: str = "http://localhost:8090"
     scoring_token: SecretStr = SecretStr("")
     scoring_in_flight: Annotated[int, Field(ge=1, le=1024)] = 4
-    scoring_in_flight_min: Annotated[int, Field(ge=1, le=1024)] = 1
+    scoring_in_flight_min: Annotated[int, Field(ge=1, le=1024)] = 2
     scoring_attempts: PositiveInt = 3
     scoring_timeout_seconds: PositiveFloat = 900.0
     scoring_check_seconds: PositiveFloat = 15.0
@@ -244,8 +244,6 @@ class Settings(BaseSettings):
             (outside_dev and self.kafka_replication == 1, f"KAFKA_REPLICATION=1 loses data with one broker; APP_ENV={self.app_env} needs 3"),
             (self.app_env == "prod" and self.avaya_url.startswith("http:"), "AVAYA_URL must be https when APP_ENV=prod: it carries a password"),
             (self.batch_size_max < self.batch_size, "BATCH_SIZE_MAX must be at least BATCH_SIZE"),
-            (self.download_in_flight < self.download_in_flight_min, "DOWNLOAD_IN_FLIGHT must be at least DOWNLOAD_IN_FLIGHT_MIN"),
-            (self.scoring_in_flight < self.scoring_in_flight_min, "SCORING_IN_FLIGHT must be at least SCORING_IN_FLIGHT_MIN"),
             (
                 self.health_stuck_seconds <= max(self.scoring_timeout_seconds, self.batch_flush_seconds),
                 "HEALTH_STUCK_SECONDS must be more than SCORING_TIMEOUT_SECONDS and BATCH_FLUSH_SECONDS: what takes its time does not stand still",

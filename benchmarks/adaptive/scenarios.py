@@ -1,7 +1,7 @@
 """The scenarios: those of Vector's tests/data/adaptive-concurrency by their names there, and further ones that a recorder or a scorer may be like.
 
-`optimum` is how many requests at once are right: the fewest with which the server answers (nearly) as many a second as it can, or, where less is
-asked than that, what the demand comes to.
+`optimum` is how many requests at once are right: the fewest with which the server answers as many a second as it can; of one that slows down softly
+those with which answers a second by latency are most; where less is asked than that, what the demand comes to.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ OURS = (
     Scenario("10 places, the rest queue", _QUEUE, 10, 100),
     Scenario("10 places, jittery", replace(_QUEUE, jitter=0.2), 10, 83.3),
     Scenario("10 places, jump in latency", _QUEUE, 10, 20, changes=((30, {"delay": 0.5}),), seconds=240, settled=120),
+    Scenario("slower by the square, twice at 20", Server(delay=0.1, soft=20), 11.5, 86.6),
     Scenario("503 above 5, Retry-After 1 s", Server(delay=0.1, most=5, retry_after=1.0), 5, 50),
     Scenario("503 above 5, then above 20", Server(delay=0.1, most=5), 20, 200, changes=((40, {"most": 20}),)),
     Scenario("503 above 20, then above 5", Server(delay=0.1, most=20), 5, 50, changes=((40, {"most": 5}),)),

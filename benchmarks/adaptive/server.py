@@ -25,6 +25,7 @@ class Server:
         scale: what each further request in flight adds, as a share of `delay`.
         knee: requests in flight from which on each further one multiplies the delay by `knee_factor`.
         knee_factor: see `knee`.
+        soft: requests in flight with which the delay is twice as long; it grows with their square.
         places: requests served side by side; more wait their turn.
         most: requests in flight above which it refuses, after `delay`.
         drops: whether it never answers instead.
@@ -37,6 +38,7 @@ class Server:
     scale: float = 0.0
     knee: int = 0
     knee_factor: float = 1.0
+    soft: int = 0
     places: int = 0
     most: int | None = None
     drops: bool = False
@@ -51,6 +53,8 @@ class Server:
         slowed = 1 + self.scale * (level - 1)
         if self.knee:
             slowed += self.knee_factor ** max(0, level - self.knee) - 1
+        if self.soft:
+            slowed *= 1 + (level / self.soft) ** 2
         if self.places:
             slowed *= max(1.0, level / self.places)
         return Answer.OK, self.delay * (slowed + jitter)

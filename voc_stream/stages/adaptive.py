@@ -57,7 +57,7 @@ class Controller:
     """Decides how many places there are.
 
     Args:
-        floor: never fewer.
+        floor: never fewer, unless the ceiling is lower.
         ceiling: never more; it begins there.
         chance: random numbers from 0 to 1, so that workers that share a dependency do not all ask for more in the same moment.
 
@@ -68,7 +68,7 @@ class Controller:
     """
 
     def __init__(self, floor: int, ceiling: int, chance: Callable[[], float]) -> None:
-        self.floor = floor
+        self.floor = min(floor, ceiling)
         self.ceiling = ceiling
         self.limit = ceiling
         self.usual: float | None = None
@@ -140,7 +140,7 @@ class Controller:
 
     def _back_off(self) -> None:
         now, limit = self._round, self.limit
-        self._trial = None
+        self._trial, self._settling = None, 0
         if 0 < self._safe < limit:
             to, self._safe = self._safe, int(self._safe * _LEAST_CUT)
         else:
@@ -217,6 +217,8 @@ class Controller:
                 self.usual = seen.mean + 2 * seen.error
                 self._forget_trouble()
             self.limit, self.why = trial.limit, "slower" if trial.further else "restored"
+            if trial.further:
+                self._trouble = trial.limit + 1
 
     def _lower(self, to: int, why: Why) -> None:
         self.limit, self.why = max(self.floor, to), why
