@@ -1,4 +1,4 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | dlq | pause …`."""
+"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | reconcile | dlq | pause …`."""
 
 from __future__ import annotations
 
