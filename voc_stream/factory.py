@@ -34,6 +34,7 @@ from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
 from voc_stream.nlp.topics import TopicClassifier
+from voc_stream.runtime.broken_writes import tell_broken_writes
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.lease import Lease
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> App:
         SettingsError: a setting of Faust's own in the environment would override ours, or the tenants file cannot be used.
     """
     _refuse_overrides()
+    tell_broken_writes()
     TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
     STORES.aliases["rocksdb"] = "voc_stream.runtime.state:Store"
     app = App(**_faust_settings(settings))
