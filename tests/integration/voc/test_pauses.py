@@ -60,8 +60,9 @@ async def test_a_bad_deploy_stops_the_stage_not_the_offset_s_meaning_and_operato
     await line.write([bad(number) for number in range(3000)], partition=0)
     await until_told(line, worker, "voc: paused itself: ")
     await line.write(values(100, 20), partition=1)
-    assert (await line.committed()).get(0, 0) == 0
-    assert await line.letters() == []
+    # Nothing of the window that was too much; those before it may have been short.
+    stood_at = (await line.committed()).get(0, 0)
+    assert stood_at <= len(await line.letters()) <= 100
     shown = await asked(worker, "/pauses")
     assert [reason for reason in shown["stages"] if reason.startswith("voc: paused itself")] == shown["stages"]
     assert 'voc_stage_paused{by="self",stage="voc"} 1.0' in await asyncio.to_thread(worker.metrics)
