@@ -79,8 +79,7 @@ class Line:
             "CLICKHOUSE_DB": self.settings.clickhouse_db,
             "CLICKHOUSE_TIMEOUT_SECONDS": "10",
             "POSTGRES_DSN": self.settings.postgres_dsn.get_secret_value(),
-            # The calls of others on the stack are read, too, and were sealed with its keys.
-            "PII_KEYS": f"{self.settings.pii_keys.get_secret_value()},{self.stack.endpoints['PII_KEYS']}",
+            "PII_KEYS": self.settings.pii_keys.get_secret_value(),
             "PII_KEY_ID": self.settings.pii_key_id,
             "AVAYA_POLL_SECONDS": "240",
             "AVAYA_SWEEP_SECONDS": "900",
