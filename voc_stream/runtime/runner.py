@@ -199,7 +199,9 @@ class StageRunner:
         failing_since: datetime | None = None
         served: dict[str, int] = {}
         while True:
-            await self._may_work(*self.stage.needs if deliveries else ())
+            if await self._may_work(*self.stage.needs if deliveries else ()):
+                # An outage that others met: the first to fail after it is no more to blame than they are.
+                attempt = 1
             now = self._around.now()
             deliveries = [
                 replace(delivery, facts=replace(delivery.facts, attempt=attempt, now=now, failing_since=failing_since)) for delivery in deliveries
@@ -359,15 +361,17 @@ class StageRunner:
         gate.close(error)
         await self._pause(gate.passed())
 
-    async def _may_work(self, *needs: str) -> None:
-        """Wait until the stage is not paused and what it needs is well."""
+    async def _may_work(self, *needs: str) -> bool:
+        """Wait until the stage is not paused and what it needs is well; say whether a gate was closed."""
         pauses, name = self._around.pauses, self.stage.name
+        waited = False
         while True:
             if not pauses.is_open(name):
                 await self._pause(pauses.passed(name))
             closed = [gate for need in (*needs, "kafka") if not (gate := self._gate(need)).is_open]
             if not closed:
-                return
+                return waited
+            waited = True
             await self._pause(closed[0].passed())
 
     def _gate(self, dependency: str) -> Gate:

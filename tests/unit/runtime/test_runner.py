@@ -251,6 +251,37 @@ async def test_attempts_before_an_outage_are_not_held_against_the_record(make_wo
     assert world.outside.sent_to(f"{TOPIC}.dlq") == []
 
 
+async def test_the_last_attempt_of_a_record_is_counted_anew_if_it_waited_at_the_gate_that_another_one_closed(make_world: MakeWorld) -> None:
+    attempts = dict.fromkeys((1, 2), 0)
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        await asyncio.sleep(0)
+        offset = deliveries[0].facts.offset
+        attempts[offset] += 1
+        if attempts[offset] <= 3:
+            raise UnavailableError("scorer", "it answered 503")
+        return [passed(delivery) for delivery in deliveries]
+
+    world = make_world(work, at_once=False)
+    two = batch(1, 2)
+    world.runner.accept(two.records)
+    for _ in range(4):
+        await idle()
+        world.retry_pauses.end()
+    await happens(world.probe_pauses.entered)
+    assert attempts == {1: 3, 2: 2}, "the third attempt of the first has closed the gate, the second one's is still to come"
+    world.probe_pauses.end()
+    await idle()
+    assert attempts == {1: 3, 2: 3}, "the second one failed alone, for the third time"
+    async with asyncio.timeout(TIMEOUT):
+        while not two.done.is_set():
+            world.retry_pauses.end()
+            await asyncio.sleep(0)
+
+    assert attempts == {1: 4, 2: 4}
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == []
+
+
 @pytest.mark.parametrize("error", [UnavailableError("scorer", "it answered 503"), TransientError("scorer", "the connection broke off")])
 async def test_the_same_failure_for_every_call_is_an_outage_though_the_probe_is_content(make_world: MakeWorld, error: OutsideError) -> None:
     failures: dict[int, list[OutsideError]] = {1: [error] * 7, 2: [error] * 7}
