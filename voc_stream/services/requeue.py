@@ -7,6 +7,7 @@ publishes it again with the same mark: the pipelines drop the copy (events by th
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -112,6 +113,7 @@ class Requeuer:
         loads: of the topics.
         settings: DLQ_*.
         sleep: how to wait; replaced in tests.
+        clock: monotonic seconds; replaced in tests.
         now: the time; replaced in tests.
     """
 
@@ -124,8 +126,10 @@ class Requeuer:
         loads: Loads,
         settings: Settings,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._clock = clock
         self._letters = letters
         self._store = store
         self._publisher = publisher
@@ -166,10 +170,14 @@ class Requeuer:
                     lanes.remove(lane)
                     continue
                 lane.after = page[-1].id
+                began = self._clock()
                 sent = await self._send(page, load, actor, done)
+                metrics.REQUEUED.labels(lane.topic).inc(sent)
+                logger.info("dead letters requeued", topic=lane.topic, letters=sent, left_open=len(page) - sent)
                 done.waiting = ""
                 yield done
-                await self._sleep(lane.pace.seconds(sent, load.lag) or 0.0)
+                rest = (lane.pace.seconds(sent, load.lag) or 0.0) - (self._clock() - began)
+                await self._sleep(max(0.0, rest))
             if lanes and len(behind) == len(lanes):
                 done.waiting = ", ".join(f"{topic} is {lag} records behind" for topic, lag in behind.items())
                 yield done
@@ -220,9 +228,6 @@ class Requeuer:
             offsets = await self._publisher.publish(records)
             for (row, _), record, offset in zip(mine, records, offsets, strict=True):
                 loan.sent(row, record.partition, offset)
-        for row, _ in mine:
-            metrics.REQUEUED.labels(row.topic).inc()
-            logger.info("dead letter requeued", letter=row.id, topic=row.topic, stage=row.stage, attempt=row.requeues + 1, call_id=row.call_id)
         done.sent += len(mine)
         done.along += len(loan.along)
         if passed_over := sum(row.id not in loan.ids and row.id not in loan.along for row, _ in opened):

@@ -26,10 +26,19 @@ class World:
         self.shelf = Shelf()
         self.kafka = Kafka()
         self.rests: list[float] = []
+        self.seconds = 0.0
         self.requeuer = self.make(self.kafka, **settings)
 
     def make(self, publisher: Any, **settings: Any) -> Requeuer:
-        return Requeuer(letters=self.shelf, store=self.shelf, publisher=publisher, loads=self.kafka, settings=Settings(**settings), sleep=self._rest)
+        return Requeuer(
+            letters=self.shelf,
+            store=self.shelf,
+            publisher=publisher,
+            loads=self.kafka,
+            settings=Settings(**settings),
+            sleep=self._rest,
+            clock=lambda: self.seconds,
+        )
 
     async def run(self, where: LetterFilter = ALL, *, requeuer: Requeuer | None = None, limit: int | None = None) -> Requeued:
         steps = [step async for step in (requeuer or self.requeuer).run(where, actor="cli:ada", limit=limit)]
@@ -41,6 +50,7 @@ class World:
 
     async def _rest(self, seconds: float) -> None:
         self.rests.append(seconds)
+        self.seconds += seconds
 
 
 @pytest.fixture
@@ -200,6 +210,19 @@ async def test_the_rate_is_kept() -> None:
     world.shelf.add(*(letter(number) for number in range(1, 101)))
     await world.run()
     assert sum(world.rests) == pytest.approx(100 / 40)
+
+
+async def test_what_the_work_takes_is_part_of_the_time() -> None:
+    world = World()
+
+    class Slow:
+        async def publish(self, records: Sequence[Outgoing]) -> list[int]:
+            world.seconds += 0.3
+            return await world.kafka.publish(records)
+
+    world.shelf.add(*(letter(number) for number in range(1, 21)))
+    await world.run(requeuer=world.make(Slow()))
+    assert world.rests == [pytest.approx(20 / 50 - 0.3)]
 
 
 async def test_a_topic_that_falls_behind_gets_less_and_then_nothing_until_it_has_caught_up() -> None:
