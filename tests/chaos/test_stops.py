@@ -23,8 +23,8 @@ from voc_stream.devstack.worker_process import WorkerProcess
 GRACE_SECONDS = 30.0
 PATIENCE_SECONDS = 90.0
 LOOK_SECONDS = 0.05
-# From the interpreter's start over the joining of the group and the tables' recovery to the first work.
-MOMENTS = (0.05, 0.4, 0.8, 1.2, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+# Lines that the worker has said since its start: over the first services, joining and recovery to the first work. Before the first it only imports.
+MOMENTS = (0, 0, 1, 10, 20, 30, 35, 40, 45, 50, 60, 80)
 # After another worker's start.
 REBALANCES = (2.0, 2.75, 3.5, 4.25)
 # The recorder simulator forgets its calls when it ends, so it hangs instead.
@@ -80,6 +80,16 @@ class Single:
         folder = self.crew.place.folder
         return WorkerProcess(folder.absolute(), folder / "crew" / name, folder / "crew" / "logs" / f"{name}.log", SETTINGS)
 
+    def said(self) -> int:
+        """Return how many lines the worker has written to its log."""
+        return self.worker.log.read_bytes().count(b"\n") if self.worker.log.exists() else 0
+
+    def until_said(self, lines: int) -> None:
+        """Wait for so many, or until it is ready: then it has little more to say."""
+        while self.said() < lines and not self.worker.ready():
+            assert self.worker.poll() is None, self.worker.last_lines()
+            time.sleep(LOOK_SECONDS)
+
     def conclude(self, load: Load, stops: Stops, tally: Tally) -> None:
         """Let the crew finish what is left, and count."""
         uploads = asyncio.run(self._open_uploads())
@@ -114,9 +124,11 @@ def test_at_any_moment_of_a_start_a_stop_is_a_stop(single: Single, tally: Tally)
         if number % 2:
             # A worker without its tables recovers them from Kafka.
             _without_tables(single.state)
+        said = single.said()
         single.worker.start()
-        time.sleep(moment)
-        stops.stop(single.worker, f"{moment} s after the start")
+        _until_it_listens(single.worker)
+        single.until_said(said + moment)
+        stops.stop(single.worker, f"after {moment} lines")
     single.conclude(load, stops, tally)
 
 
@@ -151,6 +163,13 @@ def test_with_a_dependency_gone_a_stop_is_a_stop(single: Single, tally: Tally) -
         finally:
             come_back(stack, part)
     single.conclude(load, stops, tally)
+
+
+def _until_it_listens(worker: WorkerProcess) -> None:
+    """Wait until the process has a handler of its own for SIGTERM."""
+    status = Path(f"/proc/{worker.pid}/status")
+    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
+        time.sleep(LOOK_SECONDS / 5)
 
 
 def _without_tables(state: Path) -> None:
