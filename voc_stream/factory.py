@@ -35,6 +35,7 @@ from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
 from voc_stream.nlp.topics import TopicClassifier
 from voc_stream.runtime.broken_writes import tell_broken_writes
+from voc_stream.runtime.fetch_close import close_fetchers_whole
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.lease import Lease
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> App:
     """
     _refuse_overrides()
     tell_broken_writes()
+    close_fetchers_whole()
     TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
     STORES.aliases["rocksdb"] = "voc_stream.runtime.state:Store"
     app = App(**_faust_settings(settings))

@@ -11,13 +11,14 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count, islice
 
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 
 from benchmarks.processes import resident_mib
 from tests.faults.proxy import FAULTS, Fault, Proxies
@@ -86,7 +87,8 @@ async def test_in_the_middle_of_work(pipeline: Pipeline, events: Events, proxies
     if fault is Fault.CUT:
         await pipeline.until("an answer is cut", partial(_is_cut, proxies, dependency))
     else:
-        await _names(pipeline, {dependency})
+        # What comes and goes may be well whenever it is asked: it is asked again.
+        await _names(pipeline, {dependency}, meanwhile=partial(events.write, 1) if fault is Fault.FLAPPING else None)
     assert pipeline.page("healthz")[0] == 200
     if fault in LASTING:
         await _others_go_on(pipeline, events, dependency, call_ids)
@@ -131,6 +133,15 @@ async def test_a_worker_that_waits_for_kafka_stops_when_it_is_told_to(pipeline: 
 
 
 @pytest.mark.chaos
+@pytest.mark.parametrize("fault", [Fault.DOWN, Fault.HALF_OPEN])
+async def test_a_worker_that_lost_kafka_stops_when_it_is_told_to(pipeline: Pipeline, proxies: Proxies, fault: Fault) -> None:
+    proxies.become(fault, "kafka")
+    await _names(pipeline, {"kafka"})
+
+    assert await asyncio.to_thread(pipeline.worker.stop) == 0
+
+
+@pytest.mark.chaos
 async def test_clickhouse_is_away_for_a_minute_and_the_worker_s_memory_stays_flat(
     pipeline: Pipeline, events: Events, proxies: Proxies, tally: Tally
 ) -> None:
@@ -167,11 +178,15 @@ class Events:
     async def write(self, each: int) -> None:
         """Write so many of either kind."""
         now = datetime.now(UTC)
-        for topic, kind in _KINDS.items():
-            numbers = list(islice(self._numbers, each))
-            values = [_value(kind, number, timestamp=now, tenant_id=self._tenant) for number in numbers]
-            await self._pipeline.write(topic, *((str(number).encode(), value) for number, value in zip(numbers, values, strict=True)))
-            self._made[kind] += each
+        producer = AIOKafkaProducer(bootstrap_servers=list(self._pipeline.settings.kafka_bootstrap), acks="all")
+        await producer.start()
+        try:
+            for topic, kind in _KINDS.items():
+                made = [(number, _value(kind, number, timestamp=now, tenant_id=self._tenant)) for number in islice(self._numbers, each)]
+                await asyncio.gather(*[await producer.send(topic, value, str(number).encode()) for number, value in made])
+                self._made[kind] += each
+        finally:
+            await producer.stop()
 
     async def are_stored(self, *kinds: str) -> int:
         """Wait until every one of these kinds is; returns how many rows there are beyond one of each event."""
@@ -235,11 +250,13 @@ async def _is_cut(proxies: Proxies, dependency: str) -> bool:
     return proxies.cuts(dependency) > 0
 
 
-async def _names(pipeline: Pipeline, dependencies: Collection[str]) -> None:
+async def _names(pipeline: Pipeline, dependencies: Collection[str], *, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
     """Wait until `/readyz` has named each, not necessarily all at once."""
     missing = set(dependencies)
 
     async def named() -> bool:
+        if meanwhile is not None:
+            await meanwhile()
         missing.difference_update(await _not_well(pipeline))
         return not missing
 
