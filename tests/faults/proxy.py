@@ -42,9 +42,12 @@ class Fault(StrEnum):
     """Well and down in turn, a second or so each."""
     CUT = "cut"
     """Requests arrive; their answers are cut after some bytes and the connection is reset."""
+    FORGOTTEN = "forgotten"
+    """What was open is silent for ever, as behind a firewall that forgot it; new connections are well."""
 
 
-FAULTS = tuple(fault for fault in Fault if fault is not Fault.WELL)
+FAULTS = (Fault.DOWN, Fault.REFUSING, Fault.SLOW, Fault.HALF_OPEN, Fault.FLAPPING, Fault.CUT)
+"""Those that a dependency as a whole may have."""
 
 
 class FaultProxy:
@@ -70,6 +73,7 @@ class FaultProxy:
         self._held = _bound(self.port)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self._flapping: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -88,6 +92,8 @@ class FaultProxy:
         # What was swallowed would be missed later: a server that comes back knows nothing of its old connections.
         if fault in {Fault.DOWN, Fault.REFUSING} or self._fault is Fault.HALF_OPEN:
             self._reset()
+        if fault is Fault.FORGOTTEN:
+            self._forgotten |= self._open
         self._fault = fault
         self._changed.set()
         self._changed = asyncio.Event()
@@ -144,6 +150,7 @@ class FaultProxy:
             await asyncio.gather(*pumps, return_exceptions=True)
             self._pumps -= pumps
             self._open -= ends
+            self._forgotten -= ends
             for end in ends:
                 if self._fault is Fault.WELL:
                     end.close()
@@ -153,7 +160,7 @@ class FaultProxy:
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK):
-                if self._fault is not Fault.HALF_OPEN:
+                if self._fault is not Fault.HALF_OPEN and writer not in self._forgotten:
                     writer.write(chunk)
                     await writer.drain()
 
@@ -161,6 +168,8 @@ class FaultProxy:
         left = self._cut_after
         with suppress(OSError, asyncio.IncompleteReadError):
             while chunk := await self._next(reader):
+                if writer in self._forgotten:
+                    continue
                 match self._fault:
                     case Fault.HALF_OPEN:
                         continue

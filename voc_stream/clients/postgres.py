@@ -84,13 +84,19 @@ class Database:
             yield connection
 
     async def probe(self) -> None:
-        """Ask whether our tables are there and may be written.
+        """Ask whether our tables are there and may be written. If nobody answers, no connection that was made before is used again.
 
         Raises:
             OutsideError: they are not, or nobody answers.
         """
-        async with self.connection() as connection:
-            await connection.execute("SELECT FROM call LIMIT 0 FOR UPDATE")  # refused by a server that is read-only
+        try:
+            async with self.connection() as connection:
+                await connection.execute("SELECT FROM call LIMIT 0 FOR UPDATE")  # refused by a server that is read-only
+        except OutsideError:
+            if self._pool is not None:
+                # A firewall that forgot one of them forgot all, and each would take a time-out to say so.
+                await self._pool.expire_connections()
+            raise
 
     async def close(self) -> None:
         """Give all connections back; statements under way are ended after the time-out."""

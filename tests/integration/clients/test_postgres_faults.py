@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
@@ -60,3 +61,20 @@ async def test_a_pool_that_was_never_connected_gives_up_in_time(distant: Databas
 
     proxies.become(Fault.WELL)
     await distant.probe()
+
+
+async def test_connections_that_a_firewall_forgot_are_given_up_together(distant: Database, proxies: Proxies) -> None:
+    everybody_has_one = asyncio.Barrier(4)
+
+    async def hold() -> None:
+        async with distant.connection() as connection:
+            await connection.execute("SELECT 1")
+            await everybody_has_one.wait()
+
+    await asyncio.gather(*(hold() for _ in range(4)))
+    proxies.become(Fault.FORGOTTEN)
+    with pytest.raises(OutsideError):
+        await distant.probe()
+
+    await distant.probe()
+    await asyncio.gather(*(hold() for _ in range(4)))

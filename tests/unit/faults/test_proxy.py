@@ -69,9 +69,13 @@ async def test_down_is_a_closed_port_and_open_connections_are_reset(proxies: Pro
 
 async def test_refusing_is_accepting_and_resetting(proxies: Proxies, port: int) -> None:
     proxies.become(Fault.REFUSING, "echo")
-    async with connected(port) as ends:
-        with pytest.raises(ConnectionResetError):
+
+    async def read() -> None:
+        async with connected(port) as ends:
             await ends[0].read()
+
+    with pytest.raises(ConnectionResetError):
+        await read()
 
 
 async def test_half_open_swallows_and_resets_when_it_is_well_again(proxies: Proxies, port: int) -> None:
@@ -103,6 +107,18 @@ async def test_cut_answers_begin_and_break_off(proxies: Proxies, port: int) -> N
         with pytest.raises(ConnectionResetError):
             await ends[0].read()
     assert proxies.cuts("echo") == 1
+
+
+async def test_what_is_forgotten_stays_silent_and_new_connections_are_well(proxies: Proxies, port: int) -> None:
+    async with connected(port) as old:
+        await answered(old, 4)
+        proxies.become(Fault.FORGOTTEN, "echo")
+        async with connected(port) as new:
+            await answered(new, 4)
+        proxies.become(Fault.WELL, "echo")
+        old[1].write(b"x")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(old[0].read(1), 0.2)
 
 
 async def test_flapping_is_well_and_down_in_turn(proxies: Proxies, port: int) -> None:
