@@ -107,9 +107,13 @@ class Crew:
         chosen = plan if poison else (message for message in plan if message.number is not None)
         sending = Sending(list(self.place.settings.kafka_bootstrap), chosen, events, seconds)
         self._ended_before = self.workers.ended_by_themselves
-        made = self.place.new_calls(kind="stereo", dialogue="praise_short", count=calls, hang_up=2, every_seconds=seconds / calls)
+        made = self.calls(calls, every_seconds=seconds / calls)
         sending.start()
         return Load(name, events, sending, made)
+
+    def calls(self, count: int, every_seconds: float) -> list[str]:
+        """Have calls hang up from now on; returns their ids."""
+        return self.place.new_calls(kind="stereo", dialogue="praise_short", count=count, hang_up=2, every_seconds=every_seconds)
 
     def plant(self, text: str) -> None:
         """Write records that cannot be read, with this text in them, into topics of both pipelines."""

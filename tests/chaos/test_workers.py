@@ -49,8 +49,9 @@ def test_a_rolling_restart_loses_nothing_dead_letters_nothing_and_delays_little(
         worker.start()
         worker.wait_ready()
         crew.sleep(3)
-    result = crew.finish(load)
+    # While probes come there always is some lag.
     delays, never = probes.finish()
+    result = crew.finish(load)
     p95 = percentile(delays, 0.95)
     result.lost += never
     longest = max(seconds for _, seconds in stops)
