@@ -22,7 +22,7 @@ from voc_stream.errors import (
 )
 from voc_stream.runtime import metrics
 from voc_stream.runtime.gate import Gate
-from voc_stream.runtime.limit import Limit
+from voc_stream.runtime.limit import LOOK_SECONDS, Limit
 
 TIMEOUT = 5.0
 
@@ -32,14 +32,15 @@ class Scene:
 
     def __init__(self, *, floor: int = 1, ceiling: int = 2) -> None:
         self.gate = Gate("recorder", Dependency().probe, sleep=Pauses(), chance=lambda: 0.0)
-        self.now = 0.0
-        self.limit = Limit("download", self.gate, floor=floor, ceiling=ceiling, clock=lambda: self.now)
+        self.now = self.wall = 0.0
+        self.limit = Limit("download", self.gate, floor=floor, ceiling=ceiling, clock=lambda: self.now, wall=lambda: self.wall)
         self.inside: list[int] = []
         self.go = asyncio.Event()
 
     async def work(self, name: int) -> None:
         async with self.limit.place():
             self.inside.append(name)
+            await asyncio.sleep(0)
             await self.go.wait()
 
     async def fail(self, error: BaseException) -> None:
@@ -189,6 +190,22 @@ async def test_latency_ends_with_the_answer_and_is_told_by_the_size_of_the_work(
                 scene.now += 1000.0
 
     assert metrics.REGISTRY.get_sample_value("voc_limit_usual_latency", {"stage": "download"}) == pytest.approx(0.5)
+
+
+async def test_all_workers_look_at_the_same_time_by_the_wall_s_clock_whether_fewer_would_do() -> None:
+    scene = Scene(ceiling=8)
+    scene.go.set()
+
+    async def rounds() -> float:
+        for _ in range(4):
+            await asyncio.gather(*(scene.work(number) for number in range(64)))
+        return metrics.REGISTRY.get_sample_value("voc_limit_changes_total", {"stage": "download", "why": "trial"}) or 0.0
+
+    first, then = await rounds(), await rounds()
+    scene.wall += LOOK_SECONDS
+
+    assert first == then
+    assert await rounds() == then + 1
 
 
 async def test_what_lags_behind_it_holds_it_down_and_lets_it_go_again() -> None:
