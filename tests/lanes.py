@@ -1,10 +1,12 @@
 """`make test`: all tests, in two lanes side by side. Those on the stack mostly wait, for servers that start and time-outs that pass.
 
-What a suite prints is shown when it ends; until then a line now and then tells how far each has come.
+What a suite prints is shown when it ends; until then a line now and then tells how far each has come. A few tests that failed are run once more when
+the machine is theirs alone, and are named: one that passes then lacks patience rather than its subject its quality, and wants mending all the same.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -14,24 +16,31 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+import pytest
+
 PROGRESS_SECONDS = 60.0
+# With more failures than this something is broken, and no second try is worth its time.
+MOST_AGAIN = 5
 _PERCENT = re.compile(rb"\[ *(\d+)%\]")
 _ON_STACK = ("--integration", "-m", "integration")
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Some tests: pytest's arguments."""
+    """Some tests: pytest's options, and where they lie (everywhere by default)."""
 
     name: str
-    arguments: Sequence[str]
+    options: Sequence[str] = ()
+    paths: Sequence[str] = ()
 
 
+PIPELINE = "tests/integration/pipeline"
 LANES = (
-    (Suite("the calls pipeline", (*_ON_STACK, "tests/integration/pipeline")), Suite("without servers", ("-p", "no:cacheprovider"))),
-    (Suite("on the stack", (*_ON_STACK, "--ignore=tests/integration/pipeline")),),
+    (Suite("the calls pipeline", _ON_STACK, (PIPELINE,)), Suite("without servers")),
+    (Suite("on the stack", (*_ON_STACK, f"--ignore={PIPELINE}")),),
 )
 
 
@@ -52,7 +61,7 @@ class Runs:
                 if self._stopping:
                     return
                 with self._log(suite.name).open("wb") as log:
-                    command = [sys.executable, "-m", "pytest", "-q", *suite.arguments]
+                    command = [*self._command(suite), *suite.paths]
                     # Of a session of its own: Ctrl-C reaches it once, from here.
                     process = self._running[suite.name] = subprocess.Popen(  # noqa: S603 - our own words
                         command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -63,6 +72,16 @@ class Runs:
                 self.codes[suite.name] = code
                 sys.stdout.write(f"--- {suite.name}:\n{self._log(suite.name).read_text(errors='replace')}")
                 sys.stdout.flush()
+
+    def again(self, suite: Suite) -> None:
+        """Run the few that failed once more, alone."""
+        failed = self._failed(suite)
+        if self.codes[suite.name] != pytest.ExitCode.TESTS_FAILED or not 0 < len(failed) <= MOST_AGAIN:
+            return
+        print(f"--- {suite.name}, once more and alone:", *failed, sep="\n    ", flush=True)  # noqa: T201
+        self.codes[suite.name] = subprocess.run([*self._command(suite), *failed], check=False).returncode  # noqa: S603 - our own words
+        if self.codes[suite.name] == 0:
+            print(f"--- {suite.name}: {len(failed)} failed beside others and passed alone", flush=True)  # noqa: T201
 
     def stop(self) -> None:
         """Interrupt what runs, as Ctrl-C would, and wait until it has tidied up."""
@@ -77,6 +96,17 @@ class Runs:
         with self._lock:
             found = {name: _PERCENT.findall(self._log(name).read_bytes()) for name in self._running}
         return ", ".join(f"{name} {int(percents[-1]) if percents else 0} %" for name, percents in found.items())
+
+    def _command(self, suite: Suite) -> list[str]:
+        return [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={self._cache(suite)}", *suite.options]
+
+    def _failed(self, suite: Suite) -> list[str]:
+        """Return the names of those that failed, as pytest keeps them."""
+        names = self._cache(suite) / "v" / "cache" / "lastfailed"
+        return sorted(json.loads(names.read_text())) if names.exists() else []
+
+    def _cache(self, suite: Suite) -> Path:
+        return self._folder / "cache" / suite.name.replace(" ", "-")
 
     def _log(self, name: str) -> Path:
         return self._folder / name.replace(" ", "-")
@@ -102,6 +132,8 @@ def main() -> int:
             for thread in threads:
                 thread.join()
             return 130
+        for suite in chain.from_iterable(LANES):
+            runs.again(suite)
     return max(runs.codes.values(), default=1) if len(runs.codes) == sum(map(len, LANES)) else 1
 
 
