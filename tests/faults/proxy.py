@@ -61,11 +61,12 @@ class FaultProxy:
     Attributes:
         accepted: how many connections were made.
         cuts: how many of them were cut.
+        flaps: how often it has come back while it was flapping.
     """
 
     def __init__(self, behind: int, rewrite: Callable[[bytes, int], bytes] | None = None, cut_after: int = CUT_AFTER_BYTES) -> None:
         self.port = free_port()
-        self.accepted = self.cuts = 0
+        self.accepted = self.cuts = self.flaps = 0
         self._cut_after = cut_after
         self._behind = behind
         self._rewrite = rewrite
@@ -123,6 +124,7 @@ class FaultProxy:
             await asyncio.sleep(DOWN_SECONDS)
             await self._listen(wanted=True)
             await asyncio.sleep(UP_SECONDS)
+            self.flaps += 1
 
     def _reset(self) -> None:
         for writer in tuple(self._open):
@@ -242,6 +244,10 @@ class Proxies:
     def cuts(self, name: str) -> int:
         """Return how many connections a proxy has cut."""
         return self._proxies[name].cuts
+
+    def flaps(self, name: str) -> int:
+        """Return how often a proxy has come and gone."""
+        return self._proxies[name].flaps
 
     def close(self) -> None:
         """End all."""
