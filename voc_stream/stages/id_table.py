@@ -29,13 +29,9 @@ Words: TypeAlias = NDArray[np.uint64]
 class IdTable:
     """A hash table with open addressing."""
 
-    def __init__(self, expected: int = 0) -> None:
-        places = max(_SMALLEST, int(expected / _FULLEST)) | 1
-        # The low word is 0 where a place is free.
-        self._low = np.zeros(places, dtype=np.uint64)
-        self._high = np.zeros(places, dtype=np.uint64)
-        self._offsets = np.full(places, -1, dtype=np.int64)
-        self._count = 0
+    def __init__(self) -> None:
+        for _ in self._making(0):
+            pass
 
     def __len__(self) -> int:
         return self._count
@@ -71,12 +67,25 @@ class IdTable:
         """
         low, high, offsets = self._low, self._high, self._offsets
         kept = int(np.count_nonzero(offsets >= floor))
-        fresh = IdTable(int((kept + spare) * _GROWTH))
+        fresh = IdTable()
+        yield from fresh._making(int((kept + spare) * _GROWTH))
         for part in _slices(len(low)):
             chosen = offsets[part] >= floor
             fresh._enter(low[part][chosen], high[part][chosen], offsets[part][chosen], floor)
             yield
         self._low, self._high, self._offsets, self._count = fresh._low, fresh._high, fresh._offsets, fresh._count
+
+    def _making(self, expected: int) -> Iterator[None]:
+        """Make it anew and empty. Slice by slice: the first touch of memory is what costs, and ids would touch all of it at once."""
+        places = max(_SMALLEST, int(expected / _FULLEST)) | 1
+        # The low word is 0 where a place is free.
+        self._low = np.empty(places, dtype=np.uint64)
+        self._high = np.empty(places, dtype=np.uint64)
+        self._offsets = np.empty(places, dtype=np.int64)
+        self._count = 0
+        for part in _slices(places):
+            self._low[part], self._high[part], self._offsets[part] = _FREE, 0, -1
+            yield
 
     def _enter(self, low: Words, high: Words, offsets: Offsets, floor: int) -> Offsets:
         size = len(self._low)
