@@ -29,6 +29,11 @@ Words: TypeAlias = NDArray[np.uint64]
 class IdTable:
     """A hash table with open addressing."""
 
+    _low: Words
+    _high: Words
+    _offsets: Offsets
+    _count: int
+
     def __init__(self) -> None:
         for _ in self._making(0):
             pass
