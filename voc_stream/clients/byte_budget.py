@@ -37,7 +37,7 @@ class ByteBudget:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._give(share)
-            else:
+            elif (share, turn) in self._waiting:
                 self._waiting.remove((share, turn))
                 self._give(0)
             raise
@@ -46,7 +46,7 @@ class ByteBudget:
         self.free += share
         while self._waiting and self._waiting[0][0] <= self.free:
             size, turn = self._waiting.popleft()
-            # A cancelled waiter removes itself; until it runs it must not be handed anything.
+            # A cancelled waiter must not be handed anything.
             if not turn.done():
                 self.free -= size
                 turn.set_result(None)

@@ -76,6 +76,17 @@ async def test_one_that_gives_up_just_as_its_turn_comes_gives_back() -> None:
     assert budget.free == 10
 
 
+async def test_one_that_gives_up_just_before_its_turn_comes_leaves_nothing_behind() -> None:
+    budget = ByteBudget(10)
+    async with budget.hold(10):
+        second = Holder(budget, 10)
+        await settle()
+        second.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second.task
+    assert budget.free == 10
+
+
 async def test_an_error_inside_gives_back() -> None:
     budget = ByteBudget(10)
     with pytest.raises(ZeroDivisionError):
