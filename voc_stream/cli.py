@@ -1,4 +1,4 @@
-"""The commands: `faust -A voc_stream topics | migrate | bucket | generate | schemas | evaluate | forget | expire | views | reconcile | dlq | pause …`."""
+"""The commands: `faust -A voc_stream --help` lists them."""
 
 from __future__ import annotations
 
