@@ -53,7 +53,7 @@ def bad(number: int) -> bytes:
 
 
 async def test_a_bad_deploy_stops_the_stage_not_the_offset_s_meaning_and_operators_pause_and_resume_it(line: Line) -> None:
-    worker = await line.started(BATCH_FLUSH_SECONDS="0.2", OPERATOR_TOKEN=TOKEN)
+    worker = await line.started(BATCH_FLUSH_SECONDS="0.2", OPERATOR_TOKEN=TOKEN, SELF_PAUSE_RUN="30")
     await line.write(values(0, 20), partition=1)
     await line.until_committed(20, partition=1)
 
