@@ -75,8 +75,8 @@ class Patience:
         gate = self._gates.get(error.dependency)
         if gate is None:
             raise error
-        if isinstance(error, OutageError | TransientError) and error.dependency not in self._failed:
-            # A single lost reply is no outage; the others' work need not pause for it.
+        if gate.is_open and isinstance(error, OutageError | TransientError) and error.dependency not in self._failed:
+            # A single lost reply is no outage; the others' work need not pause for it. But where others have found one, it is not tried again.
             self._failed.add(error.dependency)
             logger.info("an attempt failed", dependency=error.dependency, reason=error.reason)
             await self.wait(_pause(self._sleep, 0.1))

@@ -33,9 +33,9 @@ from voc_stream.topics import VOC_ACTIONS, VOC_CALLS
 # Of a fault that is there all the time; one that comes and goes lets some work and some probes pass.
 FLAPS = 3
 LASTING = {Fault.DOWN, Fault.REFUSING, Fault.SLOW, Fault.HALF_OPEN}
-# While its gate is closed a dependency is probed after 0.5, 1, 2, 4 s and so on; a probe of S3 takes two connections, and what was under way may
-# try once more.
-WATCHED_SECONDS, MOST_CONNECTIONS = 3.0, 10
+# While its gate is closed a dependency is probed after 0.5, 1, 2, 4 s and so on; a probe takes up to two connections, and each of the partitions of
+# customer events whose window was under way tries once.
+WATCHED_SECONDS, MOST_CONNECTIONS = 3.0, 32
 
 _SHORT_IN_THE_MIDDLE = {("postgres", Fault.HALF_OPEN), ("scorer", Fault.HALF_OPEN), ("kafka", Fault.REFUSING)}
 _SHORT_AT_THE_START = {Fault.DOWN}
