@@ -6,12 +6,15 @@ import asyncio
 import signal
 import time
 
+import pytest
+
 from tests.integration.health.conftest import STUCK_SECONDS, WATCHDOG_SECONDS, Patient, Ward
 from voc_stream.runtime.watchdog import EXIT_CODE
 
 SURPLUS = ["no partitions are assigned"]
 
 
+@pytest.mark.chaos
 async def test_idle_surplus_and_woken_workers_are_alive_and_group_errors_stuck_stages_and_hung_loops_are_told_and_ended(ward: Ward) -> None:
     working = ward.admit()
     await working.says("readyz", well)

@@ -34,6 +34,7 @@ def garble(tables: list[Path]) -> None:
         next(table.glob("MANIFEST-*")).write_bytes(b"garbage" * 10)
 
 
+@pytest.mark.chaos
 async def test_tables_that_were_deleted_or_damaged_are_read_again_and_know_every_event(line: Line, tally: Tally) -> None:
     written = values(0, 300)
     worker = await line.started()
