@@ -37,7 +37,7 @@ LASTING = {Fault.DOWN, Fault.REFUSING, Fault.SLOW, Fault.HALF_OPEN}
 # customer events whose window was under way tries once.
 WATCHED_SECONDS, MOST_CONNECTIONS = 3.0, 32
 
-_SHORT_IN_THE_MIDDLE = {("postgres", Fault.HALF_OPEN), ("scorer", Fault.HALF_OPEN), ("kafka", Fault.REFUSING)}
+_SHORT_IN_THE_MIDDLE = {("postgres", Fault.HALF_OPEN), ("s3", Fault.CUT)}
 _SHORT_AT_THE_START = {Fault.DOWN}
 _STORED = """
 SELECT count() AS rows, uniqExact(event_id) AS events FROM voc_events WHERE tenant_id = {tenant:String} AND event_type IN {kinds:Array(String)}
