@@ -1,4 +1,4 @@
-"""A worker that is told to stop before it listens ends with 0, a command as the system has it."""
+"""A worker that is told to stop before it listens, or whose stop hangs, ends with 0; a command as the system has it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def test_a_worker_ends_with_0(number: signal.Signals) -> None:
 
 def test_a_command_that_did_not_finish_does_not_look_as_if_it_had() -> None:
     assert _ends("migrate", signal.SIGTERM) == -signal.SIGTERM
+
+
+def test_a_stop_that_hangs_ends_with_0() -> None:
+    program = "import threading; from voc_stream.worker import end_within; end_within(0.01); threading.Event().wait()"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0  # noqa: S603 - ourselves
 
 
 def _ends(command: str, number: signal.Signals) -> int:
