@@ -24,7 +24,8 @@ import pytest
 PROGRESS_SECONDS = 60.0
 # With more failures than this something is broken, and no second try is worth its time.
 MOST_AGAIN = 5
-_PERCENT = re.compile(rb"\[ *(\d+)%\]")
+# A letter a test.
+_LETTERS = re.compile(rb"^[.FEsxX]+", re.MULTILINE)
 _ON_STACK = ("--integration", "-m", "integration")
 
 
@@ -94,8 +95,8 @@ class Runs:
     def progress(self) -> str:
         """Return how far each running suite has come."""
         with self._lock:
-            found = {name: _PERCENT.findall(self._log(name).read_bytes()) for name in self._running}
-        return ", ".join(f"{name} {int(percents[-1]) if percents else 0} %" for name, percents in found.items())
+            found = {name: sum(map(len, _LETTERS.findall(self._log(name).read_bytes()))) for name in self._running}
+        return ", ".join(f"{name} {tests} tests" for name, tests in found.items())
 
     def _command(self, suite: Suite) -> list[str]:
         return [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={self._cache(suite)}", *suite.options]
