@@ -18,7 +18,9 @@ def shared(stack: Stack) -> Iterator[Settings]:
     """Made once, on an event loop beside the tests' own: migrations take longer than any of them."""
     given = load_settings(**{name.lower(): value for name, value in stack.endpoints.items() if name.lower() in Settings.model_fields})
     lent = places(given)
-    with ThreadPoolExecutor(1) as beside, asyncio.Runner() as runner:
+    with pytest.MonkeyPatch.context() as environment, ThreadPoolExecutor(1) as beside, asyncio.Runner() as runner:
+        # Settings with other databases are loaded anew, and must lead to this stack.
+        environment.setenv("STACK_DIR", str(stack.folder.absolute()))
         yield beside.submit(runner.run, lent.__aenter__()).result()
         beside.submit(runner.run, lent.__aexit__(None, None, None)).result()
 
