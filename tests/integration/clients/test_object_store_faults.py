@@ -77,11 +77,11 @@ async def test_an_upload_that_meets_a_fault_ends_in_time_and_passes_when_it_is_t
     store: ObjectStore, proxies: Proxies, fault: Fault
 ) -> None:
     with pytest.raises(OutsideError) as caught:
-        await store.put_stream("long", stream(LONG, then=proxies, fault=fault), content_type="audio/wav", metadata=dict, tags=lambda _: {})
+        await store.put_stream("long", stream(LONG, then=proxies, fault=fault), content_type="audio/wav", metadata=dict, tags=lambda _: {"call_id": "long"})
     assert type(caught.value) in {OutageError, TransientError}
 
     proxies.become(Fault.WELL)
-    await store.put_stream("long", stream(LONG, then=proxies, fault=Fault.WELL), content_type="audio/wav", metadata=dict, tags=lambda _: {})
+    await store.put_stream("long", stream(LONG, then=proxies, fault=Fault.WELL), content_type="audio/wav", metadata=dict, tags=lambda _: {"call_id": "long"})
     head = await store.head("long")
     assert head is not None
     assert head.size == LONG
