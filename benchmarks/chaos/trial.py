@@ -116,7 +116,6 @@ class Trial:
             "CLICKHOUSE_TIMEOUT_SECONDS": "10",
             "AVAYA_POLL_SECONDS": "60",
             "AVAYA_SWEEP_SECONDS": "900",
-            "SCORING_URL": "http://127.0.0.1:9",
             "LOG_FORMAT": "json",
         }
 

@@ -23,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 _FOREIGN = ("KAFKA_", "POSTGRES_", "S3_", "CLICKHOUSE_", "AVAYA_", "SCORING_", "HTTP_", "STATE_DIR", "APP_ENV", "TENANTS_FILE", "PII_")
 
 
+# Dependencies that a stack may lack, and the settings that lead to them.
+_LEADS_TO = {"scorer": "SCORING_URL", "recorder": "AVAYA_URL", "s3": "S3_ENDPOINT_URL"}
+
+
 class WorkerProcess:
     """`faust -A voc_stream worker` against a stack.
 
@@ -38,7 +42,8 @@ class WorkerProcess:
         self.log = log
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         self._env = {**kept, "STACK_DIR": str(stack_dir), "STATE_DIR": str(state_dir), "HTTP_PORT": str(self.port), **(settings or {})}
-        self._has_scorer = "SCORING_URL" in {**read_endpoints(StackFolder(stack_dir).endpoints_file), **self._env}
+        known = {**read_endpoints(StackFolder(stack_dir).endpoints_file), **self._env}
+        self._absent = tuple(f"{dependency}: " for dependency, setting in _LEADS_TO.items() if setting not in known)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,16 +66,20 @@ class WorkerProcess:
             )
 
     def ready(self) -> bool:
-        """Whether `/readyz` says so; on a stack without a scoring service, whether it has nothing else against it."""
+        """Whether `/readyz` says so; on a stack without some of the servers, whether it has nothing else against it."""
+        return not self._against()
+
+    def _against(self) -> list[str]:
+        """Return what it has against it, but for servers that are not there."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
+                return []
         except urllib.error.HTTPError as refusal:
             with refusal:
-                reasons = json.load(refusal)["reasons"]
-            return not self._has_scorer and all(reason.startswith("scorer: ") for reason in reasons)
-        except (urllib.error.URLError, OSError):
-            return False
+                reasons: list[str] = json.load(refusal)["reasons"]
+            return [reason for reason in reasons if not reason.startswith(self._absent)]
+        except (urllib.error.URLError, OSError) as error:
+            return [f"its page does not answer: {error}"]
 
     def metrics(self) -> str:
         """Return the text of `/metrics`."""
@@ -85,12 +94,12 @@ class WorkerProcess:
             StackError: it ended, or is not ready in time; the message holds the end of its log.
         """
         deadline = time.monotonic() + timeout_seconds
-        while not self.ready():
+        while against := self._against():
             code = self._running().poll()
             if code is not None:
                 raise StackError(f"the worker ended with {code}:\n{self.last_lines()}")
             if time.monotonic() > deadline:
-                raise StackError(f"the worker is not ready after {timeout_seconds:.0f} s:\n{self.last_lines()}")
+                raise StackError(f"the worker is not ready after {timeout_seconds:.0f} s ({'; '.join(against)}):\n{self.last_lines()}")
             time.sleep(0.1)
 
     def stop(self, timeout_seconds: float = 60.0) -> int:

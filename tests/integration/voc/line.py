@@ -171,7 +171,7 @@ class Line:
         return await self._read(f"{self.topic}.dlq")
 
     async def _read(self, topic: str) -> list[Any]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=list(self.settings.kafka_bootstrap), enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(bootstrap_servers=list(self.settings.kafka_bootstrap), enable_auto_commit=False, auto_offset_reset="earliest")
         await consumer.start()
         try:
             tps = [TopicPartition(topic, number) for number in range(12)]
