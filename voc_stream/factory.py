@@ -69,6 +69,8 @@ from voc_stream.worker import Worker
 
 AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses)
 CHANGELOG_PARTITIONS = 12
+# By so much a worker that is busy with 150 downloads a second came to read a recorder's first bytes too late (docs/benchmarks.md, downloads).
+LATE_SECONDS = 0.03
 
 
 def create_app(settings: Settings) -> App:
@@ -150,7 +152,7 @@ def _kit(app: App, settings: Settings) -> Kit:
         recorder=recorder,
         recordings=Recordings(recorder, objects),
         scoring=scoring,
-        downloads=Limit(DOWNLOAD, gates["recorder"], floor=settings.download_in_flight_min, ceiling=settings.download_in_flight),
+        downloads=Limit(DOWNLOAD, gates["recorder"], floor=settings.download_in_flight_min, ceiling=settings.download_in_flight, slack=LATE_SECONDS),
         scores=Limit(SCORE, gates["scorer"], floor=settings.scoring_in_flight_min, ceiling=settings.scoring_in_flight),
         warehouse=warehouse,
         vault=vault,

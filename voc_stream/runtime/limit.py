@@ -33,6 +33,7 @@ class Limit:
         gate: of the dependency whose answers are measured.
         floor: never fewer places.
         ceiling: never more; it begins there.
+        slack: what is no slowness of the dependency's, in the unit of what is measured.
         clock: seconds that only grow; replaced in tests.
         wall: the time that all workers share, in seconds; replaced in tests.
     """
@@ -44,6 +45,7 @@ class Limit:
         *,
         floor: int,
         ceiling: int,
+        slack: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -51,7 +53,7 @@ class Limit:
         self.in_use = 0
         self.clock = clock
         self._gate = gate
-        self._controller = Controller(floor, ceiling, random.random)
+        self._controller = Controller(floor, ceiling, random.random, slack)
         self._most = self._controller.ceiling
         self._wall = wall
         self._moment = self._wall() // LOOK_SECONDS

@@ -60,6 +60,7 @@ class Controller:
         floor: never fewer, unless the ceiling is lower.
         ceiling: never more; it begins there.
         chance: random numbers from 0 to 1, so that workers that share a dependency do not all ask for more in the same moment.
+        slack: what is no slowness of the dependency's, in the latencies' unit: a busy worker may come to read an answer by so much too late.
 
     Attributes:
         limit: places now.
@@ -67,7 +68,8 @@ class Controller:
         why: what set the limit.
     """
 
-    def __init__(self, floor: int, ceiling: int, chance: Callable[[], float]) -> None:
+    def __init__(self, floor: int, ceiling: int, chance: Callable[[], float], slack: float = 0.0) -> None:
+        self._slack = slack
         self.floor = min(floor, ceiling)
         self.ceiling = ceiling
         self.limit = ceiling
@@ -155,7 +157,7 @@ class Controller:
         seen = now.seen()
         if seen is None:
             return
-        slow = self.usual is not None and seen.mean > self.usual * (1 + _SLOWER) + _ERRORS * seen.error
+        slow = self.usual is not None and seen.mean > self.usual * (1 + _SLOWER) + _ERRORS * seen.error + self._slack
         usual = seen.mean + 2 * seen.error
         self.usual = usual if self.usual is None else min(self.usual, usual)
         if self._settling > 0:
@@ -205,11 +207,11 @@ class Controller:
 
     def _judge(self, trial: _Trial, seen: Seen, *, slow: bool, full: bool) -> None:
         self._trial = None
-        if full and trial.helped(self.limit, seen, _WORTH):
+        if full and trial.helped(self.limit, seen, _WORTH, self._slack):
             self.why = "slower"
             self._went_wrong_at(trial.limit)
             self._try_less(_Trial(self.limit, seen, slow, further=True))
-        elif full and (trial.helped(self.limit, seen, _NOTHING) if slow else trial.slow):
+        elif full and (trial.helped(self.limit, seen, _NOTHING, self._slack) if slow else trial.slow):
             self.why = "slower"
             self._went_wrong_at(trial.limit)
         else:
@@ -291,7 +293,7 @@ class _Trial(NamedTuple):
     slow: bool
     further: bool = False
 
-    def helped(self, limit: int, seen: Seen, power: float) -> bool:
-        fell = self.seen.mean - seen.mean
+    def helped(self, limit: int, seen: Seen, power: float, slack: float) -> bool:
+        fell = self.seen.mean - seen.mean - slack
         enough = self.seen.mean * (1 - (limit / self.limit) ** power)
         return fell >= enough and fell > 2 * math.hypot(self.seen.error, seen.error)

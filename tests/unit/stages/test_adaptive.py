@@ -16,8 +16,8 @@ FLOOR, CEILING = 1, 32
 Dependency = Callable[[int], float | None]
 
 
-def made(floor: int = FLOOR, ceiling: int = CEILING) -> Controller:
-    return Controller(floor, ceiling, lambda: 0.5)
+def made(floor: int = FLOOR, ceiling: int = CEILING, slack: float = 0.0) -> Controller:
+    return Controller(floor, ceiling, lambda: 0.5, slack)
 
 
 def constant(_: int) -> float:
@@ -66,6 +66,14 @@ def test_a_dependency_that_does_not_care_gets_all_places_but_for_a_look_now_and_
 
     assert sum(places) / len(places) > 0.99 * CEILING
     assert set(places) == {CEILING, CEILING * 3 // 4}
+
+
+@pytest.mark.parametrize(("slack", "tries"), [(0.0, True), (0.03, False)])
+def test_slowness_within_the_slack_is_none(*, slack: float, tries: bool) -> None:
+    controller = made(slack=slack)
+    places_of(controller, constant, 20)
+
+    assert (min(places_of(controller, lambda _: 0.24, 20)) < CEILING) is tries
 
 
 def test_an_equal_floor_and_ceiling_fix_the_number() -> None:
