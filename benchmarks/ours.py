@@ -13,7 +13,7 @@ from voc_stream.devstack.worker_process import WorkerProcess
 
 PARTITIONS = 12
 # The calls pipeline runs in the same process, as in production, with nothing to do.
-_QUIET = {"AVAYA_POLL_SECONDS": "60", "AVAYA_SWEEP_SECONDS": "900", "LOG_LEVEL": "warning", "SCORING_URL": "http://127.0.0.1:9"}
+_QUIET = {"AVAYA_POLL_SECONDS": "60", "AVAYA_SWEEP_SECONDS": "900", "LOG_LEVEL": "warning"}
 
 
 def make_topics(field: Field, group: str, topics: Sequence[str]) -> None:
