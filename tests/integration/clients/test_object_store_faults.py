@@ -12,10 +12,15 @@ from tests.faults.proxy import FAULTS, HOST, Fault, Proxies, fault_proxies
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.errors import OutageError, OutsideError, TransientError
 from voc_stream.settings import Settings
+from voc_stream.stages.outside import Stored
 
 PART = 5 << 20
 LONG = 4 * PART
 LASTING = [fault for fault in FAULTS if fault is not Fault.FLAPPING]
+
+
+def _tags(_: Stored) -> dict[str, str]:
+    return {"call_id": "long"}
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +82,11 @@ async def test_an_upload_that_meets_a_fault_ends_in_time_and_passes_when_it_is_t
     store: ObjectStore, proxies: Proxies, fault: Fault
 ) -> None:
     with pytest.raises(OutsideError) as caught:
-        await store.put_stream("long", stream(LONG, then=proxies, fault=fault), content_type="audio/wav", metadata=dict, tags=lambda _: {"call_id": "long"})
+        await store.put_stream("long", stream(LONG, then=proxies, fault=fault), content_type="audio/wav", metadata=dict, tags=_tags)
     assert type(caught.value) in {OutageError, TransientError}
 
     proxies.become(Fault.WELL)
-    await store.put_stream("long", stream(LONG, then=proxies, fault=Fault.WELL), content_type="audio/wav", metadata=dict, tags=lambda _: {"call_id": "long"})
+    await store.put_stream("long", stream(LONG, then=proxies, fault=Fault.WELL), content_type="audio/wav", metadata=dict, tags=_tags)
     head = await store.head("long")
     assert head is not None
     assert head.size == LONG
