@@ -193,8 +193,8 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "broker_request_timeout": max(30.0, settings.kafka_session_timeout),
         "broker_commit_interval": 1.0,
         "broker_max_poll_records": 2000,
-        # Of each partition, compressed, and the next is fetched while this is read: Kafka's megabyte from 36 partitions cost 70 MiB of memory.
-        "consumer_max_fetch_size": 256 << 10,
+        # Of each partition, compressed, and the next is fetched while this is read: of 36 partitions a megabyte each is hundreds of MiB.
+        "consumer_max_fetch_size": 64 << 10,
         "consumer_auto_offset_reset": "earliest",
         "producer_acks": -1,
         "producer_compression_type": "lz4",

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     # Customer events
     batch_size: Annotated[int, Field(ge=1, le=20_000)] = 500
     batch_flush_seconds: PositiveFloat = 2.0
-    batch_size_max: Annotated[int, Field(ge=1, le=20_000)] = 8000
+    batch_size_max: Annotated[int, Field(ge=1, le=20_000)] = 4000
     dedup_window_seconds: PositiveFloat = 86_400.0
     dedup_max_ids: Annotated[int, Field(ge=1000)] = 2_000_000
     tenants_strict: bool = False
