@@ -15,7 +15,7 @@ from voc_stream.services.watch import close_if_down
 def attach(app: App, kit: Kit) -> None:
     """Add the worker's timers; those that look at the health run from the start, before Kafka is there and while tables are recovered."""
     health, settings, recovery_log = kit.health, kit.settings, RecoveryLog()
-    meter = Meter(app, kit.runners, (kit.seen, kit.ranges), health, kit.around.gates["kafka"], settings.kafka_group_id)
+    meter = Meter(app, kit.runners, (kit.seen, kit.ranges), health, kafka=kit.around.gates["kafka"], group=settings.kafka_group_id)
 
     @app.timer(LAG_SECONDS)
     async def measure() -> None:

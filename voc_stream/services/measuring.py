@@ -45,7 +45,7 @@ class Meter:
         group: the consumer group's name.
     """
 
-    def __init__(self, app: Any, runners: Mapping[str, Waiting], tables: Sequence[Table], health: Health, kafka: Gate, group: str) -> None:
+    def __init__(self, app: Any, runners: Mapping[str, Waiting], tables: Sequence[Table], health: Health, *, kafka: Gate, group: str) -> None:
         self._app = app
         self._runners = runners
         self._tables = tables
