@@ -39,6 +39,10 @@ LIMIT_USUAL = Gauge("voc_limit_usual_latency", "Latency without crowding: second
 QUEUE_DEPTH = Gauge("queue_depth", "Records fetched and not resolved.", ("stage",), registry=REGISTRY)
 DEPENDENCY_UP = Gauge("voc_dependency_up", "1 if the dependency is well, else 0 and its stages pause.", ("dependency",), registry=REGISTRY)
 CONSUMER_LAG = Gauge("kafka_consumer_lag", "Records in the assigned partitions beyond the committed offsets.", ("topic", "group"), registry=REGISTRY)
+HEALTHY = Gauge("voc_healthy", "0 while a restart would mend the worker: what /healthz says.", registry=REGISTRY)
+STANDSTILL = Gauge(
+    "voc_stage_standstill_seconds", "For how long a stage got nowhere, though it has work and what it needs is well.", ("stage",), registry=REGISTRY
+)
 STATE_FREE = Gauge("voc_state_free_bytes", "Free bytes below STATE_DIR.", registry=REGISTRY)
 TABLE_ROWS = Gauge("voc_table_rows", "Rows of a table in this worker's partitions, as RocksDB estimates.", ("table",), registry=REGISTRY)
 TABLE_BYTES = Gauge("voc_table_bytes", "Bytes of a table in this worker's partitions.", ("table",), registry=REGISTRY)

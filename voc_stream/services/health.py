@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from voc_stream.logs import get_logger
+from voc_stream.runtime import metrics
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.standstill import Standstill, Watching
@@ -103,7 +104,10 @@ class Health:
         self._group.watched(seconds, self._lease.last_sign, idle=not began or self._closed("kafka"))
         for name, runner in self._runners.items():
             idle = busy or not self._has_work(name, runner) or self._closed("kafka", *runner.stage.needs) or self._paused(name) is not None
-            self._stages.setdefault(name, Standstill()).watched(seconds, runner.last_progress, idle=idle)
+            standstill = self._stages.setdefault(name, Standstill())
+            standstill.watched(seconds, runner.last_progress, idle=idle)
+            metrics.STANDSTILL.labels(name).set(standstill.seconds)
+        metrics.HEALTHY.set(not self.ill_reasons())
 
     async def check_group(self) -> None:
         """Look for an error of the group that nobody else would see; the coordinator's next yes heals it.

@@ -10,6 +10,7 @@ from aiokafka.errors import GroupAuthorizationFailedError
 
 from tests.unit.runtime.world import Dependency, Pauses
 from voc_stream.errors import OutageError
+from voc_stream.runtime import metrics
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.lease import Sign as LeaseSign
@@ -84,6 +85,20 @@ def test_a_stage_with_work_and_without_progress_is_ill_and_named(worker: Worker)
 
     worker.moving = True
     assert worker.passes(1) == []
+
+
+def test_metrics_tell_of_a_standstill_long_before_a_restart_is_wanted(worker: Worker) -> None:
+    def shown(name: str, **labels: str) -> float | None:
+        return metrics.REGISTRY.get_sample_value(name, labels)
+
+    worker.passes(STUCK - 10)
+    assert (shown("voc_stage_standstill_seconds", stage="score"), shown("voc_healthy")) == (STUCK - 11, 1)
+    worker.passes(20)
+    assert (shown("voc_stage_standstill_seconds", stage="score"), shown("voc_healthy")) == (STUCK + 9, 0)
+
+    worker.moving = True
+    worker.passes(1)
+    assert (shown("voc_stage_standstill_seconds", stage="score"), shown("voc_healthy")) == (0, 1)
 
 
 def test_a_stage_that_fetches_nothing_though_there_is_something_is_ill(worker: Worker) -> None:
