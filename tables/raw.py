@@ -15,7 +15,8 @@ import faust
 from faust.types import TP
 
 from voc_stream.runtime import metrics
-from voc_stream.runtime.publisher import Outgoing, Publisher
+from voc_stream.runtime.outgoing import Outgoing
+from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.state import Store
 
 Entry = tuple[bytes, bytes | None]

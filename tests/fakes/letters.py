@@ -11,7 +11,7 @@ from voc_stream.clients.letter_rows import LetterFilter, LetterRow, State
 from voc_stream.clients.topic_load import TopicLoad
 from voc_stream.errors import OutsideError, RejectedError
 from voc_stream.runtime.letter_reading import AnyHeaders, StoredLetter
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 
 FAILED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from voc_stream.errors import RejectedError
 from voc_stream.logs import get_logger
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.stages.outcome import DeadLetter, Facts
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.runtime.dead_letter import publish_letters
 from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.pauses import Pauses
-from voc_stream.runtime.publisher import Outgoing
 from voc_stream.runtime.stage import Publishes
 
 LONGEST_WAIT_SECONDS = 30.0

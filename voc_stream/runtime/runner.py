@@ -25,7 +25,7 @@ from voc_stream.runtime.dead_letter import dead_letter_record, frames
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.letter_writing import write_letters
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Delivery, Stage, Surroundings
 from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry

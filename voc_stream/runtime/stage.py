@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from voc_stream.errors import OutsideError
 from voc_stream.events.base import Decoder
 from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.pauses import Pauses
-from voc_stream.runtime.publisher import Outgoing
 from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Facts, Outcome, Retry
 from voc_stream.stages.retry import RetryPolicy

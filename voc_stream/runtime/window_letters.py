@@ -14,9 +14,9 @@ from voc_stream.runtime import metrics
 from voc_stream.runtime.dead_letter import dead_letter_record
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.letter_writing import write_letters
+from voc_stream.runtime.outgoing import Headers, Outgoing
 from voc_stream.runtime.patience import Patience
 from voc_stream.runtime.pauses import Pauses
-from voc_stream.runtime.publisher import Headers, Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.stages.outcome import DeadLetter, Facts
 from voc_stream.stages.ranges import Place

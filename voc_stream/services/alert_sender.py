@@ -12,7 +12,7 @@ from uuid import UUID
 from voc_stream.errors import OutsideError
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.services.alerts_file import AlertsFile
 from voc_stream.stages.alert_rules import Webhook

@@ -20,7 +20,7 @@ from voc_stream.events.base import MalformedError, derived_id, encode
 from voc_stream.events.calls import EnrichedCall, ScoringResult
 from voc_stream.events.voc import VocEvent, decode_voc
 from voc_stream.logs import get_logger
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.security.vault import Vault
 from voc_stream.services.annotating import Annotates

@@ -14,7 +14,7 @@ from voc_stream.events.calls import RawCall
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.dead_letter import PREFIX, dead_letter_topic, fingerprint
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.security.vault import Vault, on_the_wire
 from voc_stream.services.tenants_file import TenantsFile

@@ -10,7 +10,7 @@ from voc_stream.events.base import encode
 from voc_stream.events.calls import EnrichedCall
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.services.tenants_file import TenantsFile
 

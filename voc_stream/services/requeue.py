@@ -21,7 +21,7 @@ from voc_stream.errors import RejectedError
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.letter_reading import KEYED_BY_CALL, StoredLetter
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
 from voc_stream.services.trial import DECIDED_OUTSIDE
 from voc_stream.settings import Settings

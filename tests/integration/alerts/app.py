@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agents import alerts
 from voc_stream import factory
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.settings import load_settings
 
 

@@ -35,7 +35,7 @@ from voc_stream.clients.voc_feelings import VocFeelings
 from voc_stream.events.base import encode
 from voc_stream.events.calls import EnrichedCall, RawCall, ScoringResult, Transcript, Turn
 from voc_stream.events.voc import decode_voc
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.security.vault import Vault
 from voc_stream.services.annotating import Annotating
 from voc_stream.services.composite import Composite

@@ -21,7 +21,7 @@ from voc_stream.runtime.dead_letter import (
     frames,
     publish_letters,
 )
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.stages.outcome import DeadLetter, Facts
 
 FACTS = Facts(now=BEGAN, topic=TOPIC, partition=3, offset=17, attempt=5)

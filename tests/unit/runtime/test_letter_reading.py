@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.runtime.world import BEGAN, TOPIC, record
 from voc_stream.runtime.dead_letter import cut, dead_letter_record, fingerprint
 from voc_stream.runtime.letter_reading import MOST_BYTES, StoredLetter, read_letter
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.stages.outcome import DeadLetter, Facts
 from voc_stream.stages.requeue_mark import RequeueMark
 

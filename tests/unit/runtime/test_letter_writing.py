@@ -11,8 +11,8 @@ from tests.unit.runtime.world import Dependency
 from voc_stream.errors import OutageError, OutsideError, RejectedError
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.letter_writing import LONGEST_WAIT_SECONDS, write_letters
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.pauses import Pauses
-from voc_stream.runtime.publisher import Outgoing
 
 LETTER = Outgoing("audio.ready.dlq", b"k", b"v")
 

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLarg
 from faust.exceptions import NotReady, ProducerSendError
 
 from voc_stream.errors import OutageError, RejectedError
-from voc_stream.runtime.publisher import Outgoing, Publisher
+from voc_stream.runtime.outgoing import Outgoing
+from voc_stream.runtime.publisher import Publisher
 
 RECORD = Outgoing("notes", b"key", b"value", (("header", b"x"),), 3)
 

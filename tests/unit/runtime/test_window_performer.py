@@ -12,8 +12,8 @@ from tests.calls import NOW
 from voc_stream.errors import OutageError, OutsideError, RejectedError
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease, Sign
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.patience import Patience
-from voc_stream.runtime.publisher import Outgoing
 from voc_stream.runtime.window_performer import Formed, Hook, Performer, WindowTools
 from voc_stream.stages.delivery import AskLease, Insert, RunHooks, SendLetters
 from voc_stream.stages.ranges import ClaimId, Place

@@ -18,7 +18,7 @@ from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.voc import VocEvent, decode_voc
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.window_lane import WindowRules
 from voc_stream.runtime.window_performer import WindowTools
 from voc_stream.runtime.windowed import WindowedRunner

@@ -14,8 +14,8 @@ from tests.unit.runtime.test_windowed import World
 from tests.unit.runtime.world import BEGAN, TOPIC, Batch, record
 from tests.voc import action_value
 from voc_stream.errors import OutageError
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.pauses import Pauses, Throttle
-from voc_stream.runtime.publisher import Outgoing
 from voc_stream.runtime.window_letters import MOVED_FROM
 from voc_stream.runtime.windowed import WindowedRunner
 from voc_stream.stages.pause_orders import EVERY, PauseOrder

@@ -14,7 +14,7 @@ from voc_stream.errors import OutsideError
 from voc_stream.events.base import Decoder, Wire, derived_id, encode
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.ledger import PartitionLedger, RecordBatch
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.runner import StageRunner
 from voc_stream.runtime.stage import Delivery, Failed, Stage, Surroundings, Work, by_policy
 from voc_stream.stages.changes import At, Change, Parked

@@ -11,7 +11,7 @@ from tests.calls import NOW
 from voc_stream.errors import OutsideError
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.limit import Limit
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.security.vault import Vault
 from voc_stream.settings import Settings
 from voc_stream.stages.outcome import Facts

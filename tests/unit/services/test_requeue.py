@@ -11,7 +11,7 @@ from tests.fakes.letters import Kafka, Shelf, again, letter
 from voc_stream import topics
 from voc_stream.clients.letter_rows import LetterFilter
 from voc_stream.errors import OutageError
-from voc_stream.runtime.publisher import Outgoing
+from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.services.requeue import Requeued, Requeuer
 from voc_stream.settings import Settings
 from voc_stream.stages.requeue_mark import RequeueMark, mark_of, unmarked
