@@ -108,11 +108,45 @@ class Settings(BaseSettings):
     dlq_requeue_max_lag: Annotated[int, Field(ge=1)] = 500
     dlq_requeue_max_event_lag: Annotated[int, Field(ge=1)] = 50_000
 
-    # HTTP
+    # The people's side: a process of its own, which the worker starts
+    web_enabled: bool = True
     http_host: str = "127.0.0.1"
     http_port: Port = 8000
+    http_tls_cert_file: Path | None = None
+    http_tls_key_file: Path | None = None
+    http_hosts: CommaList = ()
+    http_proxies: CommaList = ()
+    http_max_body_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 1 << 20
+    http_max_connections: Annotated[int, Field(ge=1, le=100_000)] = 512
+    http_max_peer_connections: Annotated[int, Field(ge=1, le=100_000)] = 128
+    http_query_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    http_peer_rate: PositiveInt = 300
+    http_tenant_rate: PositiveInt = 100
+    http_tenant_quota: PositiveInt = 1_000_000
+
+    # The operator's port of the worker itself
+    operator_host: str = "127.0.0.1"
+    operator_port: Port = 8001
     summary_token: SecretStr = SecretStr("")
     operator_token: SecretStr = SecretStr("")
+    web_tls_cert_file: Path | None = None
+    web_tls_key_file: Path | None = None
+
+    # Who is asking
+    session_idle_seconds: Annotated[float, Field(ge=300, le=86_400)] = 3600.0
+    session_seconds: Annotated[float, Field(ge=300, le=604_800)] = 43_200.0
+    oidc_issuer: str | None = None
+    oidc_audience: CommaList = ()
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_redirect_url: str | None = None
+    oidc_jwks_url: str | None = None
+    oidc_algorithms: CommaList = ("RS256", "ES256")
+    oidc_clock_skew_seconds: Annotated[int, Field(ge=0, le=300)] = 60
+    oidc_tenant_claim: str = "tenant_id"
+    oidc_scope_claim: str = "roles"
+    oidc_scopes: CommaList = ("voc.read:read", "voc.original:original", "voc.operate:operate", "voc.admin:admin")
+    oidc_all_tenants: str = ""
 
     # The recorder
     avaya_url: str = "http://localhost:8081/searchapi"
@@ -252,6 +286,7 @@ class Settings(BaseSettings):
             (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
             (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
+            (bool(self.http_tls_cert_file) != bool(self.http_tls_key_file), "HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE go together"),
             (bool(self.kafka_ssl_cert_file) != bool(self.kafka_ssl_key_file), "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE go together"),
             (
                 self.avaya_window_seconds < self.avaya_poll_seconds,
