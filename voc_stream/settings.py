@@ -1,7 +1,8 @@
 """Every setting, read once from the environment (spec section 7).
 
-Order of precedence: environment, then ``.env``, then ``.stack/endpoints.env`` (written by ``make stack``, read in ``dev`` only),
-then the defaults below. A bad or contradictory setting stops the start with one line that names it.
+Order of precedence: environment, then files in ``SECRETS_DIR`` that are named like settings, then ``.env``, then ``.stack/endpoints.env``
+(written by ``make stack``, read in ``dev`` only), then the defaults below.
+A bad or contradictory setting stops the start with one line that names it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 ENDPOINTS_FILE = Path(".stack/endpoints.env")
+
+# What an identity provider may sign with: its private key, never a secret that we share.
+SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -38,6 +42,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     app_env: Literal["dev", "stg", "prod"] = "dev"
+    secrets_dir: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     state_dir: Path = Path(".state")
@@ -65,6 +70,7 @@ class Settings(BaseSettings):
 
     # PostgreSQL
     postgres_dsn: SecretStr = SecretStr("postgresql://postgres@localhost:5432/voc")
+    postgres_password: SecretStr = SecretStr("")
     postgres_pool_size: PositiveInt = 8
     postgres_timeout_seconds: PositiveFloat = 10.0
 
@@ -129,8 +135,6 @@ class Settings(BaseSettings):
     operator_port: Port = 8001
     summary_token: SecretStr = SecretStr("")
     operator_token: SecretStr = SecretStr("")
-    web_tls_cert_file: Path | None = None
-    web_tls_key_file: Path | None = None
 
     # Who is asking
     session_idle_seconds: Annotated[float, Field(ge=300, le=86_400)] = 3600.0
@@ -237,6 +241,17 @@ class Settings(BaseSettings):
     pii_keys: SecretStr = SecretStr("")
     pii_key_id: str = ""
 
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings' own
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, file_secret_settings, dotenv_settings
+
     @field_validator("avaya_timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
@@ -250,10 +265,12 @@ class Settings(BaseSettings):
     @field_validator("avaya_url", "scoring_url", "sentiment_url", "s3_endpoint_url")
     @classmethod
     def _plain_http_url(cls, value: str | None) -> str | None:
-        if value is not None and not re.match(r"^https?://[^/@\s]+(/[^\s?#]*)?$", value):
-            msg = "must be http(s)://host[:port][/path] without credentials (they have settings of their own)"
-            raise ValueError(msg)
-        return value.rstrip("/") if value else value
+        return _http_url(value).rstrip("/") if value else value
+
+    @field_validator("oidc_issuer", "oidc_redirect_url", "oidc_jwks_url")
+    @classmethod
+    def _exact_http_url(cls, value: str | None) -> str | None:
+        return _http_url(value) if value else value  # an issuer is compared letter by letter, and may end with a slash
 
     @field_validator("pii_keys")
     @classmethod
@@ -293,7 +310,31 @@ class Settings(BaseSettings):
                 "AVAYA_WINDOW_SECONDS must be at least AVAYA_POLL_SECONDS: calls between two windows would only be found by the sweep",
             ),
         )
-        return [message for broken, message in rules if broken]
+        return [message for broken, message in (*rules, *self._oidc_rules()) if broken]
+
+    def _oidc_rules(self) -> tuple[tuple[bool, str], ...]:
+        urls = (self.oidc_issuer, self.oidc_redirect_url, self.oidc_jwks_url)
+        in_the_clear = any(url and url.startswith("http:") for url in urls)
+        used = any((self.oidc_audience, self.oidc_client_id, self.oidc_redirect_url, self.oidc_jwks_url))
+        return (
+            (self.session_seconds < self.session_idle_seconds, "SESSION_SECONDS must be at least SESSION_IDLE_SECONDS"),
+            (used and not self.oidc_issuer, "OIDC_ISSUER must be set when another OIDC setting is"),
+            (
+                bool(self.oidc_issuer) and not (self.oidc_audience or self.oidc_client_id),
+                "OIDC_AUDIENCE (bearer tokens) or OIDC_CLIENT_ID (browsers) must be set when OIDC_ISSUER is: tokens for others are not for us",
+            ),
+            (bool(self.oidc_client_id) != bool(self.oidc_redirect_url), "OIDC_CLIENT_ID and OIDC_REDIRECT_URL go together"),
+            (self.app_env != "dev" and in_the_clear, f"OIDC_ISSUER, OIDC_REDIRECT_URL and OIDC_JWKS_URL must be https when APP_ENV={self.app_env}"),
+            (not self.oidc_algorithms, "OIDC_ALGORITHMS must name one at least"),
+            (
+                not set(self.oidc_algorithms) <= set(SIGNATURES),
+                f"OIDC_ALGORITHMS: only {', '.join(SIGNATURES)}: no signature, or one by a shared secret, proves nothing",
+            ),
+            (
+                any(entry.rpartition(":")[2] not in {"read", "original", "operate", "admin"} or ":" not in entry for entry in self.oidc_scopes),
+                "OIDC_SCOPES: each is role:scope, with a scope of read, original, operate, admin",
+            ),
+        )
 
     @property
     def encryption_keys(self) -> dict[str, bytes]:
@@ -309,6 +350,13 @@ class Settings(BaseSettings):
     def replication(self) -> int:
         """Replicas of every Kafka topic: 3, or 1 in dev."""
         return self.kafka_replication or (1 if self.app_env == "dev" else 3)
+
+
+def _http_url(value: str) -> str:
+    if not re.match(r"^https?://[^/@\s]+(/[^\s?#]*)?$", value):
+        msg = "must be http(s)://host[:port][/path] without credentials (they have settings of their own)"
+        raise ValueError(msg)
+    return value
 
 
 def _parse_keys(text: str) -> dict[str, bytes]:
@@ -327,12 +375,13 @@ def _parse_keys(text: str) -> dict[str, bytes]:
 
 
 class _Where(BaseSettings):
-    """What must be known before the rest can be read: whether this is dev, and where the stack lies."""
+    """What must be known before the rest can be read: whether this is dev, where the stack lies, and where secrets are."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     app_env: str = "dev"
     stack_dir: Path = ENDPOINTS_FILE.parent
+    secrets_dir: Path | None = None
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -342,9 +391,12 @@ def load_settings(**overrides: Any) -> Settings:
         SettingsError: one line that names the setting at fault; it never shows the value of a secret.
     """
     where = _Where(_env_file=".env")
+    folder = overrides.get("secrets_dir", where.secrets_dir)
+    if folder is not None and not folder.is_dir():
+        raise SettingsError(f"SECRETS_DIR: there is no folder {folder}")
     endpoints = where.stack_dir / ENDPOINTS_FILE.name
     try:
-        return Settings(_env_file=[endpoints, ".env"] if where.app_env == "dev" else ".env", **overrides)
+        return Settings(_env_file=[endpoints, ".env"] if where.app_env == "dev" else ".env", _secrets_dir=folder, **overrides)
     except ValidationError as error:
         raise SettingsError(_first_line(error)) from None
 
