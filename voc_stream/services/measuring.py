@@ -52,6 +52,7 @@ class Meter:
         self._health = health
         self._kafka = kafka
         self._group = group
+        self._shown: set[str] = set()
 
     async def measure(self) -> Mapping[str, int] | None:
         """Bring the metrics up to date, and return the lag in records by topic; None when Kafka does not say it."""
@@ -66,9 +67,16 @@ class Meter:
             await close_if_down(self._kafka)
             return None
         self._health.unread = backlog.unread
-        for topic, records in backlog.lag.items():
-            metrics.CONSUMER_LAG.labels(topic, self._group).set(records)
+        self._show(backlog.lag)
         return backlog.lag
+
+    def _show(self, lag: Mapping[str, int]) -> None:
+        """Topics whose partitions went to another worker have no lag here: it would be counted twice."""
+        for topic in self._shown - set(lag):
+            metrics.CONSUMER_LAG.remove(topic, self._group)
+        for topic, records in lag.items():
+            metrics.CONSUMER_LAG.labels(topic, self._group).set(records)
+        self._shown = set(lag)
 
 
 def slow_downloads(places: Limit, scoring_lag: int, threshold: int) -> None:

@@ -109,6 +109,15 @@ async def test_the_timer_keeps_lag_and_queue_depth(app: Any) -> None:
     assert metrics.REGISTRY.get_sample_value("queue_depth", {"stage": "score"}) == 3
 
 
+async def test_lag_of_partitions_that_went_to_another_worker_is_not_told_here_any_more(app: Any) -> None:
+    attach(app, kit())
+    await app.timers["measure"]()
+    app.consumer.ends = {CHANGELOG: 99}
+    await app.timers["measure"]()
+
+    assert metrics.REGISTRY.get_sample_value("kafka_consumer_lag", {"topic": "calls.raw", "group": "voc-processor"}) is None
+
+
 async def test_lag_that_cannot_be_measured_does_not_end_the_worker(app: Any) -> None:
     async def fails(*_: TP) -> dict[TP, int]:
         raise GroupAuthorizationFailedError
