@@ -27,16 +27,16 @@ def call_event(*, call_id: str = "c1", tenant_id: str = "acme", minute: int = 0,
     return CallEvent(event_id=uuid.UUID(int=number), tenant_id=tenant_id, timestamp=NOW + timedelta(minutes=minute), call_id=call_id)
 
 
-def felt(sentiment: float | None, source: str = "rule") -> Annotation:
-    return Annotation(sentiment=sentiment, sentiment_source=source if sentiment is not None else "none")
+def felt(sentiment: float | None, source: str = "rule", *, topic: str | None = None) -> Annotation:
+    return Annotation(sentiment=sentiment, sentiment_source=source if sentiment is not None else "none", topic=topic)
 
 
 def quality(score: str | None = "80.00", *, model: str = "m1", at: datetime = NOW) -> Quality:
     return Quality(Decimal(score) if score else None, model, at)
 
 
-def feeling(sentiment: float = 0.5, *, at: datetime = NOW, number: int = 1) -> Feeling:
-    return Feeling(sentiment, "rule", at, uuid.UUID(int=number))
+def feeling(sentiment: float = 0.5, *, at: datetime = NOW, number: int = 1, topic: str | None = None) -> Feeling:
+    return Feeling(sentiment, "rule", at, uuid.UUID(int=number), topic)
 
 
 def sides(

@@ -121,8 +121,8 @@ async def merged(store: CompositeStore | FakeCompositeStore, *given: CallSides) 
 
 
 async def test_both_sides_of_a_call_meet(store: CompositeStore | FakeCompositeStore) -> None:
-    met = await merged(store, sides(quality()), sides(None, feeling()))
-    assert (met.quality, met.feeling, met.composite, met.revision) == (quality(), feeling(), Decimal("78.50"), 2)
+    met = await merged(store, sides(quality()), sides(None, feeling(topic="billing")))
+    assert (met.quality, met.feeling, met.composite, met.revision) == (quality(), feeling(topic="billing"), Decimal("78.50"), 2)
 
 
 async def test_a_feeling_without_a_quality_leaves_nothing(store: CompositeStore | FakeCompositeStore) -> None:
@@ -232,10 +232,10 @@ DAY = (NOW - timedelta(days=1), NOW + timedelta(days=1))
 async def test_the_newest_feeling_of_each_call_is_found_however_they_were_stored(memory: Memory) -> None:
     for minute, number, sentiment in ((1, 1, 0.1), (3, 2, 0.3), (3, 2**127, 0.333333), (2, 3, 0.2)):
         await memory.store(call_event(minute=minute, number=number), felt(sentiment))
-    await memory.store(call_event(call_id="c2", number=7), felt(-1.0, "remote"))
+    await memory.store(call_event(call_id="c2", number=7), felt(-1.0, "remote", topic="complaint"))
     assert await memory.feelings.newest([KEY, ("acme", "c2"), ("acme", "c3"), KEY], *DAY) == {
         KEY: Feeling(0.333333, "rule", NOW + timedelta(minutes=3), uuid.UUID(int=2**127)),
-        ("acme", "c2"): Feeling(-1.0, "remote", NOW, uuid.UUID(int=7)),
+        ("acme", "c2"): Feeling(-1.0, "remote", NOW, uuid.UUID(int=7), "complaint"),
     }
 
 

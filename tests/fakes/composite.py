@@ -94,7 +94,8 @@ class FakeFeelings:
         """Store an event, as a window is before anybody hears of it."""
         await Turn()
         if annotation.sentiment is not None:
-            feeling = Feeling.as_stored(annotation.sentiment, annotation.sentiment_source, event.timestamp, event.event_id)
+            heard = (annotation.sentiment, annotation.sentiment_source, event.timestamp, event.event_id, annotation.topic)
+            feeling = Feeling.as_stored(*heard)
             self.stored.append(((event.tenant_id, event.call_id), feeling))
 
     async def newest(self, calls: Collection[Key], since: datetime, until: datetime) -> dict[Key, Feeling]:

@@ -9,24 +9,26 @@ import asyncpg
 from voc_stream.clients.postgres import Database
 from voc_stream.stages.composite import CallSides, Feeling, Quality, Weight
 
-# Of each side the newest stands, of two that are as new the stored one. Sorted, so that two windows wait for each other instead of dead-locking.
+# Of each side the newest stands, of two that are as new the stored one. Sorted, so that two windows wait for each other instead of dead-locking; by
+# call first, as those do who change calls, because a trigger tells the calls.
 # A sentiment that comes alone needs a row with a quality, locked first: who forgets a call finds no half of it made again.
 # A row that stays as it is comes back, too: whoever repeats itself has perhaps not told ClickHouse. Doubles in, because they cost the worker a tenth.
 _MERGE = """
 WITH given AS (
 SELECT * FROM unnest($1::varchar[], $2::varchar[], $3::double precision[], $4::varchar[], $5::timestamptz[], $6::double precision[], $7::varchar[],
-                     $8::timestamptz[], $9::uuid[], $10::double precision[], $11::int[])
-         AS given (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version)
+                     $8::timestamptz[], $9::uuid[], $10::text[], $11::double precision[], $12::int[])
+         AS given (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, topic, weight,
+                   weights_version)
 ), known AS (
 SELECT stored.tenant_id, stored.call_id FROM given JOIN call_composite AS stored USING (tenant_id, call_id)
 WHERE given.scored_at IS NULL AND stored.scored_at IS NOT NULL
-ORDER BY 1, 2 FOR UPDATE OF stored
+ORDER BY 2, 1 FOR UPDATE OF stored
 ), merged AS (
 INSERT INTO call_composite AS stored
-    (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version)
+    (tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, topic, weight, weights_version)
 SELECT given.* FROM given LEFT JOIN known USING (tenant_id, call_id)
 WHERE given.scored_at IS NOT NULL OR known.call_id IS NOT NULL
-ORDER BY given.tenant_id, given.call_id
+ORDER BY given.call_id, given.tenant_id
 ON CONFLICT (tenant_id, call_id) DO UPDATE SET
     (quality, model_version, scored_at) = (
         SELECT side.quality, side.model_version, side.scored_at
@@ -34,16 +36,17 @@ ON CONFLICT (tenant_id, call_id) DO UPDATE SET
                      (1, EXCLUDED.quality, EXCLUDED.model_version, EXCLUDED.scored_at)) AS side (given, quality, model_version, scored_at)
         ORDER BY side.scored_at DESC NULLS LAST, side.model_version DESC NULLS LAST, side.given LIMIT 1
     ),
-    (sentiment, sentiment_source, heard_at, heard_event) = (
-        SELECT side.sentiment, side.source, side.heard_at, side.event
-        FROM (VALUES (0, stored.sentiment, stored.sentiment_source, stored.heard_at, stored.heard_event),
-                     (1, EXCLUDED.sentiment, EXCLUDED.sentiment_source, EXCLUDED.heard_at, EXCLUDED.heard_event))
-             AS side (given, sentiment, source, heard_at, event)
+    (sentiment, sentiment_source, heard_at, heard_event, topic) = (
+        SELECT side.sentiment, side.source, side.heard_at, side.event, side.topic
+        FROM (VALUES (0, stored.sentiment, stored.sentiment_source, stored.heard_at, stored.heard_event, stored.topic),
+                     (1, EXCLUDED.sentiment, EXCLUDED.sentiment_source, EXCLUDED.heard_at, EXCLUDED.heard_event, EXCLUDED.topic))
+             AS side (given, sentiment, source, heard_at, event, topic)
         ORDER BY side.heard_at DESC NULLS LAST, side.event DESC NULLS LAST, side.given LIMIT 1
     ),
     weight = CASE WHEN EXCLUDED.weights_version > stored.weights_version THEN EXCLUDED.weight ELSE stored.weight END,
     weights_version = greatest(EXCLUDED.weights_version, stored.weights_version)
-RETURNING tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, weight, weights_version, revision
+RETURNING tenant_id, call_id, quality, model_version, scored_at, sentiment, sentiment_source, heard_at, heard_event, topic, weight, weights_version,
+          revision
 )
 SELECT * FROM merged WHERE scored_at IS NOT NULL AND heard_at IS NOT NULL
 """
@@ -111,6 +114,7 @@ def _columns(calls: Sequence[CallSides]) -> tuple[list[object], ...]:
         [feeling and feeling.source for feeling in feelings],
         [feeling and feeling.heard_at for feeling in feelings],
         [feeling and feeling.event_id for feeling in feelings],
+        [feeling and feeling.topic for feeling in feelings],
         [float(weight.value) for weight in weights],
         [weight.version for weight in weights],
     )
@@ -122,6 +126,6 @@ def _sides(row: asyncpg.Record) -> CallSides:
         call_id=row["call_id"],
         weight=Weight(row["weight"], row["weights_version"]),
         quality=Quality(row["quality"], row["model_version"], row["scored_at"]),
-        feeling=Feeling(row["sentiment"], row["sentiment_source"], row["heard_at"], row["heard_event"]),
+        feeling=Feeling(row["sentiment"], row["sentiment_source"], row["heard_at"], row["heard_event"], row["topic"]),
         revision=row["revision"],
     )

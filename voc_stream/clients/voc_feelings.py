@@ -12,7 +12,7 @@ from voc_stream.stages.composite import Feeling, Key
 # As text, ids come in the order in which Python and PostgreSQL have them. Where events are replicated, the last acknowledged insert must be seen
 # (ADR 14); on a table that is not, the setting does nothing.
 _NEWEST = """
-SELECT tenant_id, call_id, sentiment, sentiment_source, ts, event_id FROM voc_events
+SELECT tenant_id, call_id, sentiment, sentiment_source, ts, event_id, topic FROM voc_events
 WHERE tenant_id IN {tenants:Array(String)} AND call_id IN {calls:Array(String)}
   AND ts BETWEEN {since:DateTime64(3, 'UTC')} AND {until:DateTime64(3, 'UTC')} AND event_type = 'call' AND sentiment BETWEEN -1 AND 1
 ORDER BY ts DESC, toString(event_id) DESC LIMIT 1 BY tenant_id, call_id
@@ -56,7 +56,7 @@ class VocFeelings:
 
 
 def _feeling(row: dict[str, Any]) -> Feeling:
-    return Feeling.as_stored(row["sentiment"], row["sentiment_source"], row["ts"].replace(tzinfo=UTC), row["event_id"])
+    return Feeling.as_stored(row["sentiment"], row["sentiment_source"], row["ts"].replace(tzinfo=UTC), row["event_id"], row["topic"])
 
 
 def _in_utc(moment: datetime) -> str:

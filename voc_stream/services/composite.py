@@ -91,19 +91,19 @@ class Composite:
         """
         # Most calls go no further than this: no isinstance, which goes through the ABCMeta of msgspec's Structs, and no Struct made of each.
         felt = [
-            (event, annotation.sentiment, annotation.sentiment_source)
+            (event, annotation.sentiment, annotation.sentiment_source, annotation.topic)
             for event, annotation in zip(events, annotations, strict=True)
             if type(event) is CallEvent and annotation.sentiment is not None
         ]
         if not felt:
             return
-        places = await self._store.scored([event.tenant_id for event, _, _ in felt], [event.call_id for event, _, _ in felt])
+        places = await self._store.scored([event.tenant_id for event, _, _, _ in felt], [event.call_id for event, _, _, _ in felt])
         if not places:
             return
         weights = self._weights()
         known = [
-            (event, Feeling.as_stored(sentiment, source, event.timestamp, event.event_id))
-            for event, sentiment, source in (felt[place] for place in places)
+            (event, Feeling.as_stored(sentiment, source, event.timestamp, event.event_id, topic))
+            for event, sentiment, source, topic in (felt[place] for place in places)
         ]
         given = [CallSides(event.tenant_id, event.call_id, weights.of(event.tenant_id), feeling=feeling) for event, feeling in known]
         # After the commit: ClickHouse never holds what PostgreSQL does not, and a repeat tells it what a crash kept from it.

@@ -52,18 +52,20 @@ class Quality(msgspec.Struct, frozen=True):
 
 
 class Feeling(msgspec.Struct, frozen=True):
-    """The customer's sentiment, -1 to 1, as an event told it."""
+    """The customer's sentiment, -1 to 1, as an event told it, and what that was about (None: not known)."""
 
     sentiment: float
     source: str
     heard_at: datetime
     event_id: uuid.UUID
+    topic: str | None = None
 
     @classmethod
-    def as_stored(cls, sentiment: float, source: str, heard_at: datetime, event_id: uuid.UUID) -> Feeling:
+    def as_stored(cls, sentiment: float, source: str, heard_at: datetime, event_id: uuid.UUID, topic: str | None = None) -> Feeling:
         """Return what `voc_events` keeps of a sentiment (32 bits, milliseconds): the same, whether it comes from there or from the event."""
         (kept,) = _single.unpack(_single.pack(sentiment))
-        return cls(round(kept, _DECIMALS), source, heard_at.replace(microsecond=heard_at.microsecond // 1000 * 1000), event_id)
+        moment = heard_at.replace(microsecond=heard_at.microsecond // 1000 * 1000)
+        return cls(round(kept, _DECIMALS), source, moment, event_id, topic)
 
 
 class CallSides(msgspec.Struct, frozen=True):
