@@ -1,3 +1,5 @@
+DROP INDEX call_by_sentiment;
+DROP INDEX call_by_skill;
 DROP INDEX call_by_topic;
 DROP INDEX call_unwell;
 DROP INDEX call_by_agent;

@@ -61,3 +61,5 @@ CREATE INDEX call_by_score ON call (tenant_id, score, id) INCLUDE (started_at, a
 CREATE INDEX call_by_agent ON call (tenant_id, agent_id, started_at, id) INCLUDE (skill, status, score, sentiment, topic, scored_delay);
 CREATE INDEX call_unwell ON call (tenant_id, status, started_at, id) WHERE status IN ('PENDING_DOWNLOAD', 'DOWNLOADED', 'MISSING', 'ERROR', 'NOT_SCORABLE');
 CREATE INDEX call_by_topic ON call (tenant_id, topic, started_at, id) INCLUDE (agent_id, skill, status, score, sentiment);
+CREATE INDEX call_by_skill ON call (tenant_id, skill, started_at, id);
+CREATE INDEX call_by_sentiment ON call (tenant_id, sentiment) WHERE sentiment IS NOT NULL;
