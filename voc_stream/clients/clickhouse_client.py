@@ -23,10 +23,12 @@ class ClickHouse:
 
     Args:
         settings: CLICKHOUSE_*.
+        query_seconds: the server itself ends a query after so long, also where nobody waits for it any more; None: never.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, query_seconds: float | None = None) -> None:
         self._settings = settings
+        self._each = {} if query_seconds is None else {"max_execution_time": max(1, round(query_seconds))}
         self._client: AsyncClient | None = None
         self._opening = asyncio.Lock()
 
@@ -101,6 +103,7 @@ class ClickHouse:
                     connect_timeout=min(10.0, settings.clickhouse_timeout_seconds),
                     send_receive_timeout=settings.clickhouse_timeout_seconds,
                     client_name="voc-stream",
+                    settings=self._each,
                     autogenerate_session_id=False,  # queries of one session exclude each other
                     form_encode_query_params=True,  # a list of days or tenants can be too long for a URL
                 )

@@ -49,12 +49,16 @@ class Database:
 
     Args:
         settings: POSTGRES_DSN, POSTGRES_POOL_SIZE, POSTGRES_TIMEOUT_SECONDS (of getting a connection, and of each statement).
+        statement_seconds: the server itself ends a statement after so long, also where nobody waits for it any more; None: never.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, statement_seconds: float | None = None) -> None:
         self._dsn = settings.postgres_dsn.get_secret_value()
         self._size = settings.postgres_pool_size
         self._timeout = settings.postgres_timeout_seconds
+        self._session = {"application_name": APPLICATION, "timezone": "UTC"}
+        if statement_seconds is not None:
+            self._session["statement_timeout"] = str(round(statement_seconds * 1000))
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
 
@@ -118,7 +122,7 @@ class Database:
                     max_size=self._size,
                     timeout=self._timeout,
                     command_timeout=self._timeout,
-                    server_settings={"application_name": APPLICATION, "timezone": "UTC"},
+                    server_settings=self._session,
                 )
             return self._pool
 

@@ -1,0 +1,100 @@
+"""What the people's side works with, made once and handed to every route: stores and clients, and no Faust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self
+
+import httpx
+from fastapi import Depends, Request
+
+from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.object_store import ObjectStore
+from voc_stream.clients.postgres import Database
+from voc_stream.errors import OutsideError
+from voc_stream.logs import get_logger
+from voc_stream.security.vault import Vault
+from voc_stream.services.tenants_file import TenantsFile
+from voc_stream.settings import Settings
+from voc_stream.web.rates import Rates
+
+logger = get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """The tools of the people's side. Those that ask the outside have HTTP_QUERY_SECONDS for it.
+
+    Attributes:
+        rates: counts what callers ask.
+        worker: asks the worker's own pages on loopback; None where no worker started this process.
+        parts: what a router made for itself, by its name; closed with the rest where it has `close()`.
+    """
+
+    settings: Settings
+    db: Database
+    warehouse: Warehouse
+    objects: ObjectStore
+    vault: Vault
+    tenants: TenantsFile
+    rates: Rates
+    worker: httpx.AsyncClient | None = None
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings, worker: int | None = None) -> Self:
+        """Make it; nothing is connected yet.
+
+        Args:
+            settings: all of them.
+            worker: the operator's port of the worker that started this process.
+
+        Raises:
+            FileError: the tenants file cannot be used.
+        """
+        seconds = settings.http_query_seconds
+        hasty = settings.model_copy(update={"postgres_timeout_seconds": seconds, "clickhouse_timeout_seconds": seconds})
+        return cls(
+            settings=settings,
+            db=Database(hasty, statement_seconds=seconds),
+            warehouse=Warehouse(hasty, query_seconds=seconds),
+            objects=ObjectStore(settings),
+            vault=Vault(settings.encryption_keys, settings.pii_key_id),
+            tenants=TenantsFile(settings.tenants_file),
+            rates=Rates(settings),
+            worker=None if worker is None else _worker_at(settings, worker),
+        )
+
+    async def open(self) -> None:
+        """Open the clients that want it; none of the servers need be up."""
+        await self.objects.open()
+
+    async def close(self) -> None:
+        """Close the clients."""
+        if self.worker is not None:
+            await self.worker.aclose()
+        for part in (*self.parts.values(), self.warehouse, self.objects, self.db):
+            close = getattr(part, "close", None)
+            if close is None:
+                continue
+            try:
+                await close()
+            except OutsideError as error:
+                logger.warning("a client was not closed cleanly", dependency=error.dependency, reason=error.reason)
+
+
+def _worker_at(settings: Settings, port: int) -> httpx.AsyncClient:
+    """Return a client of the worker's own pages; where they listen everywhere, they are asked on loopback."""
+    host = "127.0.0.1" if settings.operator_host in {"0.0.0.0", "::"} else settings.operator_host  # noqa: S104 - compared, not bound
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return httpx.AsyncClient(base_url=base, timeout=settings.http_query_seconds, trust_env=False, limits=httpx.Limits(max_connections=4))
+
+
+def desk_of(request: Request) -> Desk:
+    """Return the desk of the application that serves the request."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+# A route's parameter `desk: AtDesk`.
+AtDesk = Annotated[Desk, Depends(desk_of)]

@@ -1,0 +1,17 @@
+"""Every router of the people's side, a line each."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from voc_stream.web import health, reference
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    reference.router,
+)
+
+
+def mount(app: FastAPI) -> None:
+    """Add what is no router: folders of files, and settings of `app.state` that pages want."""
+    app.state.error_page = None
