@@ -28,7 +28,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from voc_stream.security.grants import Grant, Refusal, RefusedError, granted
 
 _LEAST_RSA_BITS = 2048
-_KINDS: Final = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+_KINDS: Final[Mapping[str, type[RSAKey | ECKey | OKPKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 _SUBJECT = re.compile(r"[!-~]{1,120}", re.ASCII)
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _HEADER = JWSRegistry(strict_check_header=False)  # headers that we do not know are no reason to refuse (RFC 7515 section 4); `crit` is

@@ -17,5 +17,7 @@ REQUESTS = Counter("voc_web_requests", "Requests answered, by the route's own pa
 REQUEST_SECONDS = Histogram("voc_web_request_seconds", "From a request's head to the answer's.", ("route",), buckets=_SECONDS, registry=REGISTRY)
 REFUSED = Counter("voc_web_refused", "Requests and connections refused, by reason.", ("reason",), registry=REGISTRY)
 CONNECTIONS = Gauge("voc_web_connections", "Open connections.", registry=REGISTRY)
-CREDENTIALS_REFUSED = Counter("voc_credentials_refused", "Requests without a credential, or with one that is not let in.", ("reason",), registry=REGISTRY)
+CREDENTIALS_REFUSED = Counter(
+    "voc_credentials_refused", "Requests without a credential, or with one that is not let in.", ("reason",), registry=REGISTRY
+)
 LOGINS = Counter("voc_logins", "Sessions begun.", ("by",), registry=REGISTRY)
