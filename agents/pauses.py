@@ -12,7 +12,7 @@ from voc_stream.services.pause_following import READ_SECONDS, PauseFollower
 
 def attach(app: App, kit: Kit) -> None:
     """Add the worker's loop."""
-    worker = f"{socket.gethostname()}:{kit.settings.http_port}"
+    worker = f"{socket.gethostname()}:{kit.settings.operator_port}"
     follower = PauseFollower(PauseStore(kit.db), kit.pauses, kit.around.gates["postgres"], worker)
 
     @app.task

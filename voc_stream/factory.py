@@ -13,10 +13,10 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, pauses, poll, reconcile, retain, score, voc, watch
+from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, pauses, people_side, poll, reconcile, retain, score, voc, watch
 from tables.calls_seen import CallsSeen
 from tables.event_ranges import EventRanges
-from voc_stream import cli, topics
+from voc_stream import cli, probes, topics
 from voc_stream.clients.alert_outbox import AlertOutbox
 from voc_stream.clients.alert_readings import AlertReadings
 from voc_stream.clients.alert_store import AlertStore
@@ -63,11 +63,9 @@ from voc_stream.settings import Settings, SettingsError
 from voc_stream.stages.download import STAGE as DOWNLOAD
 from voc_stream.stages.score import STAGE as SCORE
 from voc_stream.stages.self_pause import PauseRules
-from voc_stream.web import completeness, dlq, requeues, routes, summaries
-from voc_stream.web import pauses as pauses_page
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses)
+AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses, people_side)
 CHANGELOG_PARTITIONS = 12
 # By so much a worker that is busy with 150 downloads a second came to read a recorder's first bytes too late (docs/benchmarks.md, downloads).
 LATE_SECONDS = 0.03
@@ -89,12 +87,7 @@ def create_app(settings: Settings) -> App:
     app.kit = _kit(app, settings)
     for agent in AGENTS:
         agent.attach(app, app.kit)
-    routes.attach(app, app.kit)
-    summaries.attach(app, app.kit)
-    completeness.attach(app, app.kit)
-    dlq.attach(app, app.kit)
-    pauses_page.attach(app, app.kit)
-    requeues.attach(app, app.kit)
+    probes.attach(app, app.kit)
     cli.attach(app, settings)
     return app
 
@@ -212,9 +205,9 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "datadir": str(settings.state_dir / "worker-1"),
         "table_standby_replicas": 0,
         "Worker": Worker,
-        "web_host": settings.http_host,
-        "web_bind": settings.http_host,
-        "web_port": settings.http_port,
+        "web_host": settings.operator_host,
+        "web_bind": settings.operator_host,
+        "web_port": settings.operator_port,
         "web_tables_enabled": False,
         "web_router_enabled": False,
         "web_stats_enabled": False,

@@ -150,6 +150,7 @@ class App(faust.App):
         super().__init__(**settings)
         self.pages: dict[tuple[str, str], Page] = {}
         self.at_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.at_stop: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def on_webserver_init(self, web: Any) -> None:
         """Add our pages; Faust calls this twice a worker, and a route can be added once."""
@@ -168,5 +169,7 @@ class App(faust.App):
 
     async def on_stop(self) -> None:
         """Stop as Faust does (work finishes or is abandoned un-acked), then close the clients."""
+        for task in self.at_stop:
+            await task()
         await super().on_stop()
         await self.kit.close()

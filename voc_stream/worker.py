@@ -1,4 +1,4 @@
-"""A worker process: it claims a state folder of its own and, in dev, the next free HTTP port, so that a second one just starts."""
+"""A worker process: it claims a state folder of its own and, in dev, the next free port, so that a second one just starts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Worker(faust.Worker):
         await super().on_first_start()
         taken, used = self._ports
         if used != taken:
-            logger.warning("HTTP_PORT is taken: the next free one is used", taken=taken, used=used)
+            logger.warning("OPERATOR_PORT is taken: the next free one is used", taken=taken, used=used)
 
 
 def end_within(seconds: float) -> None:
@@ -119,4 +119,4 @@ def free_port(host: str, wanted: int) -> int:
             except OSError:
                 continue
         return port
-    raise SettingsError(f"HTTP_PORT: no free port from {wanted} on")
+    raise SettingsError(f"OPERATOR_PORT: no free port from {wanted} on")

@@ -74,7 +74,7 @@ def test_a_free_port_is_used_as_wanted(taken: int) -> None:
 
 def test_without_any_free_port_it_is_one_line_that_names_the_setting(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voc_stream.worker.PORTS_TO_TRY", 1)
-    with pytest.raises(SettingsError, match="HTTP_PORT"):
+    with pytest.raises(SettingsError, match="OPERATOR_PORT"):
         free_port(HOST, taken)
 
 

@@ -20,7 +20,21 @@ from voc_stream.devstack.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What would point a worker elsewhere than the stack does.
-_FOREIGN = ("KAFKA_", "POSTGRES_", "S3_", "CLICKHOUSE_", "AVAYA_", "SCORING_", "HTTP_", "STATE_DIR", "APP_ENV", "TENANTS_FILE", "PII_")
+_FOREIGN = (
+    "KAFKA_",
+    "POSTGRES_",
+    "S3_",
+    "CLICKHOUSE_",
+    "AVAYA_",
+    "SCORING_",
+    "HTTP_",
+    "OPERATOR_",
+    "WEB_",
+    "STATE_DIR",
+    "APP_ENV",
+    "TENANTS_FILE",
+    "PII_",
+)
 
 
 # Dependencies that a stack may lack, and the settings that lead to them.
@@ -34,14 +48,15 @@ class WorkerProcess:
         stack_dir: the stack's folder, whose endpoints file the worker reads.
         state_dir: where it keeps its tables; kept over restarts.
         log: its output is appended here.
-        settings: environment on top.
+        settings: environment on top; WEB_ENABLED=true starts the people's side, too.
     """
 
     def __init__(self, stack_dir: Path, state_dir: Path, log: Path, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         self.log = log
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        self._env = {**kept, "STACK_DIR": str(stack_dir), "STATE_DIR": str(state_dir), "HTTP_PORT": str(self.port), **(settings or {})}
+        where = {"STACK_DIR": str(stack_dir), "STATE_DIR": str(state_dir), "OPERATOR_PORT": str(self.port), "WEB_ENABLED": "false"}
+        self._env = {**kept, **where, **(settings or {})}
         known = {**read_endpoints(StackFolder(stack_dir).endpoints_file), **self._env}
         self._absent = tuple(f"{dependency}: " for dependency, setting in _LEADS_TO.items() if setting not in known)
         self._process: subprocess.Popen[bytes] | None = None

@@ -48,6 +48,8 @@ TABLE_ROWS = Gauge("voc_table_rows", "Rows of a table in this worker's partition
 TABLE_BYTES = Gauge("voc_table_bytes", "Bytes of a table in this worker's partitions.", ("table",), registry=REGISTRY)
 RECOVERY_REMAINING = Gauge("voc_recovery_remaining", "Changes of tables that are not read yet.", registry=REGISTRY)
 
+PEOPLE_SIDE_ENDS = Counter("voc_people_side_ends", "Times that the process of the people's side ended and was started again.", registry=REGISTRY)
+
 POLLS = Counter("voc_polls", "Searches of the recorder.", ("sweep", "result"), registry=REGISTRY)
 POLLED_CALLS = Counter("voc_polled_calls", "Segments the recorder told of and that were published.", ("sweep",), registry=REGISTRY)
 POLL_SECONDS = Histogram("voc_poll_seconds", "One search of the recorder, with publishing.", ("sweep",), buckets=_SECONDS, registry=REGISTRY)

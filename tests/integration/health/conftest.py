@@ -96,7 +96,8 @@ class Ward:
             "KAFKA_GROUP_ID": self.settings.kafka_group_id,
             "KAFKA_SESSION_TIMEOUT": "6",
             "STATE_DIR": str(self.folder / "state"),
-            "HTTP_PORT": str(port),
+            "OPERATOR_PORT": str(port),
+            "WEB_ENABLED": "false",
             "LOG_FORMAT": "json",
             "PYTHONPATH": str(ROOT),
         }

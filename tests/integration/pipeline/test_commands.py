@@ -13,7 +13,21 @@ import pytest
 from voc_stream.devstack.stack import Stack
 from voc_stream.devstack.worker_process import ROOT
 
-_OURS = ("KAFKA_", "POSTGRES_", "S3_", "CLICKHOUSE_", "AVAYA_", "SCORING_", "HTTP_", "STATE_DIR", "APP_ENV", "TENANTS_FILE", "PII_")
+_OURS = (
+    "KAFKA_",
+    "POSTGRES_",
+    "S3_",
+    "CLICKHOUSE_",
+    "AVAYA_",
+    "SCORING_",
+    "HTTP_",
+    "OPERATOR_",
+    "WEB_",
+    "STATE_DIR",
+    "APP_ENV",
+    "TENANTS_FILE",
+    "PII_",
+)
 _SECONDS = 120.0
 
 # What the last line of a second run says.

@@ -17,9 +17,9 @@ from voc_stream.devstack.worker_process import WorkerProcess
 
 @pytest.fixture(scope="module")
 def second(workshop: Workshop) -> Iterator[WorkerProcess]:
-    """A worker that is started with the settings of the first, its HTTP port included."""
+    """A worker that is started with the settings of the first, its port included."""
     first = workshop.running({})
-    other = workshop.another("second", {"HTTP_PORT": str(first.port)})
+    other = workshop.another("second", {"OPERATOR_PORT": str(first.port)})
     other.start()
     yield other
     if other.poll() is None:
@@ -83,7 +83,7 @@ async def _both_ready(pipeline: Pipeline, second: WorkerProcess) -> None:
 def _own_port(worker: WorkerProcess) -> int | None:
     """Return the port that a worker says it took in place of the one that was taken."""
     for line in worker.log.read_text().splitlines():
-        if "HTTP_PORT is taken" in line:
+        if "OPERATOR_PORT is taken" in line:
             return int(json.loads(line)["used"])
     return None
 

@@ -1,4 +1,7 @@
-"""The worker's own pages: alive, ready, metrics (spec section 4). Faust's pages are off."""
+"""The worker's own pages, on the operator's port: alive, ready and why not, metrics, what stands still (spec section 4). Faust's pages are off.
+
+They are open to whoever reaches OPERATOR_HOST, which is loopback by default. The people's side is another process (docs/web.md).
+"""
 
 from __future__ import annotations
 
@@ -31,4 +34,8 @@ def attach(app: App, kit: Kit) -> None:
         """Every metric, in Prometheus text."""
         return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app.pages |= {("GET", "/healthz"): healthz, ("GET", "/readyz"): readyz, ("GET", "/metrics"): metrics_page}
+    async def pauses(_request: web.Request) -> web.Response:
+        """What stands still in this worker, by order or by itself, and whose letters are too many."""
+        return web.json_response({"stages": kit.pauses.closed(), "throttled": kit.pauses.throttles()})
+
+    app.pages |= {("GET", "/healthz"): healthz, ("GET", "/readyz"): readyz, ("GET", "/metrics"): metrics_page, ("GET", "/pauses"): pauses}

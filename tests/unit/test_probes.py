@@ -1,4 +1,4 @@
-"""What `/healthz` and `/readyz` answer."""
+"""What the worker answers on the operator's port."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from voc_stream import probes
 from voc_stream.services.watch import Recovery
-from voc_stream.web import routes
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def app(ill: list[str]) -> Any:
     made = SimpleNamespace(pages={}, _consumer=consumer, consumer=consumer, rebalancing=False, in_recovery=True)
     health = SimpleNamespace(ill_reasons=lambda: ill, recovery=Recovery(400, 1000))
     kit: Any = SimpleNamespace(health=health, gates=(), helpers=(), pauses=SimpleNamespace(closed=list))
-    routes.attach(made, kit)  # type: ignore[arg-type]
+    probes.attach(made, kit)  # type: ignore[arg-type]
     return made
 
 
