@@ -209,8 +209,10 @@ def workers() -> dict[str, Any]:
             "Cache of slow models",
             "percentunit",
             (
-                'sum by (instance) (rate(voc_sentiment_cache_lookups_total{result="hit"}[5m]))'
-                " / sum by (instance) (rate(voc_sentiment_cache_lookups_total[5m]))",
+                (
+                    'sum by (instance) (rate(voc_sentiment_cache_lookups_total{result="hit"}[5m]))'
+                    " / sum by (instance) (rate(voc_sentiment_cache_lookups_total[5m]))"
+                ),
                 "{{instance}}",
             ),
         ),
