@@ -12,6 +12,7 @@ import binascii
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
@@ -129,6 +130,8 @@ class Settings(BaseSettings):
     http_peer_rate: PositiveInt = 300
     http_tenant_rate: PositiveInt = 100
     http_tenant_quota: PositiveInt = 1_000_000
+    live_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5.0
+    live_streams_per_tenant: Annotated[int, Field(ge=1, le=400)] = 50
 
     # The operator's port of the worker itself
     operator_host: str = "127.0.0.1"
@@ -340,6 +343,15 @@ class Settings(BaseSettings):
     def encryption_keys(self) -> dict[str, bytes]:
         """Key id → 32-byte key, of ``PII_KEYS=id:base64,id:base64``."""
         return _parse_keys(self.pii_keys.get_secret_value())
+
+    @property
+    def postgres_url(self) -> str:
+        """POSTGRES_DSN with POSTGRES_PASSWORD in it, if that is set."""
+        parts, password = urlsplit(self.postgres_dsn.get_secret_value()), self.postgres_password.get_secret_value()
+        if not password:
+            return parts.geturl()
+        user, _, place = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user.partition(':')[0]}:{quote(password, safe='')}@{place}").geturl()
 
     @property
     def bucket(self) -> str:
