@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
+from voc_stream import access_tokens, pausing, topic_admin
 from voc_stream import bucket as bucket_rules
 from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
-from voc_stream import pausing, topic_admin
 from voc_stream import reconcile as reconciling
 from voc_stream import schemas as schema_writer
 from voc_stream.errors import OutsideError
@@ -125,6 +125,11 @@ def _attach_operating(app: Any, settings: Settings) -> None:
     async def reconcile(self: Any, **asked: Any) -> None:  # noqa: ARG001
         """Compare every place that knows of the calls and events of closed hours; exit code 1 when something is missing."""
         await _run(partial(reconciling.run, kit=app.kit, publisher=Publisher(app), **asked), settings)
+
+    @app.command(*access_tokens.OPTIONS)
+    async def token(self: Any, **order: Any) -> None:  # noqa: ARG001
+        """Tokens for programs and people: create one (it is shown once), list them, revoke one."""
+        await _run(partial(access_tokens.run, **order), settings)
 
 
 def _attach_pauses(app: Any, settings: Settings) -> None:

@@ -13,7 +13,24 @@ from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
 from mode.supervisors import CrashingSupervisor
 
-from agents import alerts, dead_letters, dedup, download, enrich, export, housekeep, pauses, people_side, poll, reconcile, retain, score, voc, watch
+from agents import (
+    alerts,
+    dead_letters,
+    dedup,
+    download,
+    enrich,
+    export,
+    housekeep,
+    pauses,
+    people_side,
+    poll,
+    reconcile,
+    retain,
+    score,
+    secrets,
+    voc,
+    watch,
+)
 from tables.calls_seen import CallsSeen
 from tables.event_ranges import EventRanges
 from voc_stream import cli, probes, topics
@@ -65,7 +82,7 @@ from voc_stream.stages.score import STAGE as SCORE
 from voc_stream.stages.self_pause import PauseRules
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses, people_side)
+AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses, secrets, people_side)
 CHANGELOG_PARTITIONS = 12
 # By so much a worker that is busy with 150 downloads a second came to read a recorder's first bytes too late (docs/benchmarks.md, downloads).
 LATE_SECONDS = 0.03

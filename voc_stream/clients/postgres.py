@@ -48,12 +48,13 @@ class Database:
     """A pool of connections, made at first use; the server need not be up before that, and may come and go.
 
     Args:
-        settings: POSTGRES_DSN, POSTGRES_POOL_SIZE, POSTGRES_TIMEOUT_SECONDS (of getting a connection, and of each statement).
+        settings: POSTGRES_DSN, POSTGRES_PASSWORD, POSTGRES_POOL_SIZE, POSTGRES_TIMEOUT_SECONDS (of getting a connection, and of each statement).
         statement_seconds: the server itself ends a statement after so long, also where nobody waits for it any more; None: never.
     """
 
     def __init__(self, settings: Settings, *, statement_seconds: float | None = None) -> None:
         self._dsn = settings.postgres_dsn.get_secret_value()
+        self._password = settings.postgres_password
         self._size = settings.postgres_pool_size
         self._timeout = settings.postgres_timeout_seconds
         self._session = {"application_name": APPLICATION, "timezone": "UTC"}
@@ -102,6 +103,10 @@ class Database:
                 await self._pool.expire_connections()
             raise
 
+    def renew(self, settings: Settings) -> None:
+        """Use the POSTGRES_PASSWORD of these settings for new connections; those that are open stay so. It must have been set from the start."""
+        self._password = settings.postgres_password
+
     async def close(self) -> None:
         """Give all connections back; statements under way are ended after the time-out."""
         if self._pool is None:
@@ -117,6 +122,7 @@ class Database:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
+                    password=self._current_password if self._password else None,
                     connection_class=_Plain,
                     min_size=0,  # no connection before the first use
                     max_size=self._size,
@@ -125,6 +131,9 @@ class Database:
                     server_settings=self._session,
                 )
             return self._pool
+
+    def _current_password(self) -> str:
+        return self._password.get_secret_value()
 
     async def _acquire(self, pool: asyncpg.Pool[asyncpg.Record]) -> Connection:
         try:

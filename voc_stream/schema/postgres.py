@@ -72,12 +72,12 @@ class PostgresSchema:
     All methods block; call them in a thread. They raise `OutageError` if the server cannot be reached.
 
     Args:
-        settings: POSTGRES_DSN, APP_ENV.
+        settings: POSTGRES_DSN, POSTGRES_PASSWORD, APP_ENV.
         folder: where the migrations lie.
     """
 
     def __init__(self, settings: Settings, folder: Path = FOLDER) -> None:
-        self._dsn = urlsplit(settings.postgres_dsn.get_secret_value())
+        self._dsn = urlsplit(settings.postgres_url)
         self._may_create = settings.app_env == "dev"
         self._folder = folder
 

@@ -58,13 +58,17 @@ class Vault:
     """
 
     def __init__(self, keys: Mapping[str, bytes], current_key_id: str) -> None:
+        self.renew(keys, current_key_id)
+
+    def renew(self, keys: Mapping[str, bytes], current_key_id: str) -> None:
+        """Use these keys from now on; what was missing is looked for anew. The first one must stay, or pseudonyms change."""
         self._ciphers = {key_id: AESGCM(_derive(key, b"seal")) for key_id, key in keys.items()}
         self._reference_key = _derive(next(iter(keys.values())), b"reference") if keys else None
         self.current_key_id = current_key_id
         self._missed: str | None = None
 
     async def probe(self) -> None:
-        """Raise what was missing: keys are read at the start, so it takes a restart with the key to go on.
+        """Raise what was missing, until the key is given.
 
         Raises:
             NoKeyError: a key that something needed is not among ours.

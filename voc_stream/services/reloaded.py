@@ -26,16 +26,27 @@ class ReloadedFile(Generic[T]):
         parse: its text → its content.
         refusals: what `parse` raises for a text that cannot be used; their message is one sentence.
         without: the content where there is no file.
+        beside: the stamp of what the text refers to; if it changes the file is read again, too.
 
     Raises:
         FileError: at the start, if the file cannot be used.
     """
 
-    def __init__(self, setting: str, path: Path | None, parse: Callable[[str], T], refusals: type[Exception], without: T) -> None:
+    def __init__(
+        self,
+        setting: str,
+        path: Path | None,
+        parse: Callable[[str], T],
+        refusals: type[Exception],
+        without: T,
+        *,
+        beside: Callable[[], object] = lambda: None,
+    ) -> None:
         self._setting = setting
         self._path = path
         self._parse = parse
         self._refusals = refusals
+        self._beside = beside
         self._stamp = self._stamped()
         self._content = without if path is None else self._read(path)
 
@@ -52,12 +63,12 @@ class ReloadedFile(Generic[T]):
                 logger.info("a file was read again", setting=self._setting)
         return self._content
 
-    def _stamped(self) -> tuple[int, int, int] | None:
+    def _stamped(self) -> object:
         try:
             found = self._path.stat() if self._path is not None else None
         except OSError:
             return None
-        return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
+        return (found.st_mtime_ns, found.st_size, found.st_ino, self._beside()) if found else None
 
     def _read(self, path: Path) -> T:
         try:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from voc_stream.web import problems
+from voc_stream.web.admission import Admission
 from voc_stream.web.caps import Caps
 from voc_stream.web.desk import Desk
 from voc_stream.web.headers import SecurityHeaders
@@ -54,6 +55,7 @@ def make_app(desk: Desk) -> FastAPI:
         app.include_router(router)
     mount(app)
     describe(app)
+    app.add_middleware(Admission, credentials=desk.credentials, rates=desk.rates)
     app.add_middleware(Caps, settings=desk.settings, rates=desk.rates)
     app.add_middleware(SecurityHeaders)  # the last one added is the outermost
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
@@ -14,8 +15,10 @@ from voc_stream.clients.postgres import Database
 from voc_stream.errors import OutsideError
 from voc_stream.logs import get_logger
 from voc_stream.security.vault import Vault
+from voc_stream.services.secret_watch import SecretWatch
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
+from voc_stream.web.credentials import Credentials
 from voc_stream.web.rates import Rates
 
 logger = get_logger(__name__)
@@ -27,6 +30,8 @@ class Desk:
 
     Attributes:
         rates: counts what callers ask.
+        following: takes up secrets that are changed while this runs.
+        credentials: tells who is asking.
         worker: asks the worker's own pages on loopback; None where no worker started this process.
         parts: what a router made for itself, by its name; closed with the rest where it has `close()`.
     """
@@ -38,6 +43,8 @@ class Desk:
     vault: Vault
     tenants: TenantsFile
     rates: Rates
+    credentials: Credentials
+    following: asyncio.Task[None] | None = None
     worker: httpx.AsyncClient | None = None
     parts: dict[str, Any] = field(default_factory=dict)
 
@@ -54,26 +61,36 @@ class Desk:
         """
         seconds = settings.http_query_seconds
         hasty = settings.model_copy(update={"postgres_timeout_seconds": seconds, "clickhouse_timeout_seconds": seconds})
+        db = Database(hasty, statement_seconds=seconds)
         return cls(
             settings=settings,
-            db=Database(hasty, statement_seconds=seconds),
+            db=db,
             warehouse=Warehouse(hasty, query_seconds=seconds),
             objects=ObjectStore(settings),
             vault=Vault(settings.encryption_keys, settings.pii_key_id),
             tenants=TenantsFile(settings.tenants_file),
             rates=Rates(settings),
+            credentials=Credentials(db, settings),
             worker=None if worker is None else _worker_at(settings, worker),
         )
 
     async def open(self) -> None:
         """Open the clients that want it; none of the servers need be up."""
         await self.objects.open()
+        await self.credentials.open()
+        if self.settings.secrets_dir is not None:
+            watch = SecretWatch(
+                self.settings, self.db.renew, self.credentials.renew, lambda now: self.vault.renew(now.encryption_keys, now.pii_key_id)
+            )
+            self.following = asyncio.create_task(watch.follow())
 
     async def close(self) -> None:
         """Close the clients."""
+        if self.following is not None:
+            self.following.cancel()
         if self.worker is not None:
             await self.worker.aclose()
-        for part in (*self.parts.values(), self.warehouse, self.objects, self.db):
+        for part in (*self.parts.values(), self.credentials, self.warehouse, self.objects, self.db):
             close = getattr(part, "close", None)
             if close is None:
                 continue
