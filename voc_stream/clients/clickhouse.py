@@ -44,6 +44,8 @@ CALL_SCORES = {
 _ONCE = {"async_insert": 0, "insert_deduplicate": 1, "deduplicate_blocks_in_dependent_materialized_views": 1}
 # A batch may hold any number of tenants and months.
 _ANY_PARTITIONS = {"max_partitions_per_insert_block": 0}
+# Words are looked for by people: what merges do for them costs the stream nothing.
+_WORDS_LATER = {"exclude_materialize_skip_indexes_on_insert": "transcript_words"}
 
 # Deleted ones count as stored: a range that is formed again must not bring them back.
 _STORED = """
@@ -88,7 +90,7 @@ class Warehouse(ClickHouse):
             token: names this block (`incarnation:topic:partition:first-last`); sent again, even with other rows, it adds nothing.
         """
         if rows:
-            settings = {**_ONCE, **_ANY_PARTITIONS, "insert_deduplication_token": token}
+            settings = {**_ONCE, **_ANY_PARTITIONS, **_WORDS_LATER, "insert_deduplication_token": token}
             await self.insert_binary("voc_events", COLUMNS, b"".join(rows), settings)
 
     async def stored_offsets(self, incarnation: str, topic: str, partition: int, first: int, last: int) -> set[int]:

@@ -169,6 +169,8 @@ class CallShown(Answer):
     composed: Composed | None
     recording: RecordingShown | None
     transcript: TranscriptShown | None
+    transcript_trouble: str | None
+    """Why it cannot be shown although there is one."""
     segments: list[Segment]
     """All segments of its conversation in order, this one among them; only this one where there was no transfer."""
 

@@ -1,0 +1,1 @@
+ALTER TABLE voc_events DROP INDEX IF EXISTS transcript_words;
