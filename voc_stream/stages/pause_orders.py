@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, TypeAlias
 
+# What can be paused.
+StageName: TypeAlias = Literal["dedup", "enrich", "download", "score", "export", "voc"]
 # In place of a stage: every one. In place of a tenant: the stage as a whole.
 EVERY = "*"
 

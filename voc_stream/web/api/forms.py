@@ -1,0 +1,57 @@
+"""The forms of what is asked: what a parameter may be, said once for the check and for the document."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
+
+from voc_stream.web.problems import NotFound
+from voc_stream.web.who import Caller
+
+T = TypeVar("T")
+
+TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _moment(value: Any) -> Any:
+    """Take RFC 3339 only: pydantic also takes numbers, dates and times without a zone."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+        return value
+    raise ValueError("a time as in RFC 3339, with its zone: 2026-11-22T12:00:00Z")
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("leave it out, or give a value")
+    return value
+
+
+TenantId = Annotated[str, StringConstraints(pattern=TENANT), Field(description="Letters, digits and ._-", examples=["tenant-01"])]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=249)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+# An attribute that may be left out, but not be null.
+Maybe = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
+
+
+class Form(BaseModel):
+    """What all forms have in common: nothing that they do not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def bounded(caller: Caller, asked: str | None) -> str | None:
+    """Return whose data an operator sees: what is asked, None: everybody's; an operator of one tenant that tenant's only.
+
+    Raises:
+        NotFound: it is another tenant's.
+    """
+    if caller.tenant_id is None:
+        return asked
+    if asked is not None and asked != caller.tenant_id:
+        raise NotFound
+    return caller.tenant_id
