@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
 from voc_stream.clients.oidc_provider import Provider
-from voc_stream.clients.postgres import Database
-from voc_stream.clients.session_store import SessionStore, StoredSession
-from voc_stream.clients.token_store import StoredToken, TokenStore
+from voc_stream.clients.session_store import StoredSession
+from voc_stream.clients.token_store import StoredToken
 from voc_stream.errors import OutsideError
 from voc_stream.logs import get_logger
 from voc_stream.security.grants import Grant, Refusal, RefusedError
@@ -38,6 +38,32 @@ MOST_CHARACTERS = 8192
 _SESSION_CHARACTERS = 43
 
 
+class KeepsTokens(Protocol):
+    """See `TokenStore`."""
+
+    async def find(self, key: str) -> StoredToken | None: ...  # noqa: D102
+
+    async def used(self, times: Mapping[str, datetime]) -> None: ...  # noqa: D102
+
+    async def revoke(self, key: str, actor: str, *, tenant_id: str | None = None, address: str | None = None) -> bool: ...  # noqa: D102
+
+
+class KeepsSessions(Protocol):
+    """See `SessionStore`."""
+
+    async def begin(  # noqa: D102
+        self, digest: bytes, grant: Grant, *, token_key: str | None, expires_at: datetime, address: str | None
+    ) -> None: ...
+
+    async def find(self, digest: bytes) -> StoredSession | None: ...  # noqa: D102
+
+    async def seen(self, times: Mapping[bytes, datetime]) -> None: ...  # noqa: D102
+
+    async def end(self, digest: bytes, *, address: str | None) -> None: ...  # noqa: D102
+
+    async def purge(self, *, expired_before: datetime, idle_since: datetime) -> None: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class Proven:
     """A credential that is let in.
@@ -57,24 +83,27 @@ class Credentials:
     """Tells who is asking. What PostgreSQL says of a token or a session holds for `FRESH_SECONDS`.
 
     Args:
-        db: tokens and sessions.
+        tokens: of ours.
+        sessions: of browsers.
         settings: SESSION_*, OIDC_*, APP_ENV.
         clock: the time.
     """
 
-    def __init__(self, db: Database, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.tokens = TokenStore(db)
-        self.sessions = SessionStore(db)
+    def __init__(
+        self, tokens: KeepsTokens, sessions: KeepsSessions, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.tokens = tokens
+        self.sessions = sessions
         self.cookies = Cookies(settings)
         self.provider = Provider(settings) if settings.oidc_issuer else None
         self.rules = oidc_rules(settings)
         self._idle = timedelta(seconds=settings.session_idle_seconds)
         self._longest = timedelta(seconds=settings.session_seconds)
         self._clock = clock
-        self._known_tokens: Remembered[str, StoredToken | None] = Remembered(self.tokens.find, seconds=FRESH_SECONDS, most=MOST_REMEMBERED)
-        self._known_sessions: Remembered[bytes, StoredSession | None] = Remembered(self.sessions.find, seconds=FRESH_SECONDS, most=MOST_REMEMBERED)
-        self._used_tokens: LastUse[str] = LastUse(self.tokens.used, clock)
-        self._used_sessions: LastUse[bytes] = LastUse(self.sessions.seen, clock)
+        self._known_tokens: Remembered[str, StoredToken | None] = Remembered(tokens.find, seconds=FRESH_SECONDS, most=MOST_REMEMBERED)
+        self._known_sessions: Remembered[bytes, StoredSession | None] = Remembered(sessions.find, seconds=FRESH_SECONDS, most=MOST_REMEMBERED)
+        self._used_tokens: LastUse[str] = LastUse(tokens.used, clock)
+        self._used_sessions: LastUse[bytes] = LastUse(sessions.seen, clock)
         self._upkeep: asyncio.Task[None] | None = None
         # What the audit log was told of lately, and when: actor, action, subject.
         self.told: OrderedDict[tuple[str, str, str], float] = OrderedDict()

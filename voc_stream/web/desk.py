@@ -12,6 +12,8 @@ from fastapi import Depends, Request
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
+from voc_stream.clients.session_store import SessionStore
+from voc_stream.clients.token_store import TokenStore
 from voc_stream.errors import OutsideError
 from voc_stream.logs import get_logger
 from voc_stream.security.vault import Vault
@@ -70,7 +72,7 @@ class Desk:
             vault=Vault(settings.encryption_keys, settings.pii_key_id),
             tenants=TenantsFile(settings.tenants_file),
             rates=Rates(settings),
-            credentials=Credentials(db, settings),
+            credentials=Credentials(TokenStore(db), SessionStore(db), settings),
             worker=None if worker is None else _worker_at(settings, worker),
         )
 
