@@ -37,7 +37,8 @@ class GapShown(Answer):
 
     subject: str
     what: str
-    remedy: str
+    remedy: str | None
+    """What `reconcile --redrive` does about it; null: nothing can be done."""
 
 
 class EquationShown(Answer):
