@@ -128,14 +128,20 @@ class ObjectStore:
             return b"".join([chunk async for chunk in found.chunks()])
 
     @asynccontextmanager
-    async def open_object(self, key: str) -> AsyncIterator[ByteStream]:
+    async def open_object(self, key: str, *, first: int | None = None, last: int | None = None) -> AsyncIterator[ByteStream]:
         """Open an object; its chunks, 64 KiB at most, arrive as they are read, and leaving early closes the connection.
 
+        Args:
+            key: the object's.
+            first: with `last`, both inclusive: only these bytes of it; `size` is then theirs.
+            last: see `first`.
+
         Raises:
-            RejectedError: it is not there.
+            RejectedError: it is not there, or has no such bytes.
         """
+        part = {} if first is None else {"Range": f"bytes={first}-{'' if last is None else last}"}
         async with bounded(self._bucket, self._patience(0)):
-            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+            answer = await self._client.get_object(Bucket=self._bucket, Key=key, **part)
         body = answer["Body"]
         try:
             yield ByteStream(answer["ContentLength"], answer.get("ContentType", ""), self._chunks(body, answer["ContentLength"]))

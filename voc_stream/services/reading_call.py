@@ -72,10 +72,10 @@ class CallReading:
     Args:
         db: the pool.
         objects: where transcripts lie.
-        originals: where they lie as they were said.
+        originals: where they lie as they were said; None: nowhere.
     """
 
-    def __init__(self, db: Database, objects: ObjectStore, originals: Originals) -> None:
+    def __init__(self, db: Database, objects: ObjectStore, originals: Originals | None = None) -> None:
         self._db = db
         self._objects = objects
         self._originals = originals
@@ -117,7 +117,7 @@ class CallReading:
         key = next((row["transcript_key"] for row in results if row["transcript_key"]), None)
         try:
             if original:
-                data = await self._originals.original_transcript(tenant_id, call_id)
+                data = None if self._originals is None else await self._originals.original_transcript(tenant_id, call_id)
             else:
                 data = await self._objects.get_bytes(key, LARGEST_TRANSCRIPT) if key else None
             return (_shown(read_transcript(data), original=original) if data is not None else None), None

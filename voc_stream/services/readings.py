@@ -21,10 +21,10 @@ class Readings:
         db: PostgreSQL.
         warehouse: ClickHouse.
         objects: S3.
-        originals: where transcripts lie as they were said.
+        originals: where transcripts lie as they were said; None: nowhere.
     """
 
-    def __init__(self, db: Database, warehouse: ClickHouse, objects: ObjectStore, originals: Originals) -> None:
+    def __init__(self, db: Database, warehouse: ClickHouse, objects: ObjectStore, originals: Originals | None = None) -> None:
         self.calls = CallsReading(db)
         self.call = CallReading(db, objects, originals)
         self.timeline = TimelineReading(db)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from voc_stream.web import health, login, reference
-from voc_stream.web.api import completeness, dlq, metrics_page, pauses, requeues, summary
+from voc_stream.web import health, reference
+from voc_stream.web.api import completeness, dlq, metrics_page, pauses, reading, requeues, summary
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
-    login.router,
     reference.router,
     metrics_page.router,
     summary.router,
@@ -17,6 +16,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     requeues.router,
     pauses.router,
     completeness.router,
+    *reading.routers,
 )
 
 
