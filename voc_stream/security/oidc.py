@@ -31,7 +31,6 @@ _LEAST_RSA_BITS = 2048
 _KINDS: Final[Mapping[str, type[RSAKey | ECKey | OKPKey]]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 _SUBJECT = re.compile(r"[!-~]{1,120}", re.ASCII)
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_HEADER = JWSRegistry(strict_check_header=False)  # headers that we do not know are no reason to refuse (RFC 7515 section 4); `crit` is
 
 _WRONG: Final = {"iss": Refusal.ISSUER, "aud": Refusal.AUDIENCE, "nbf": Refusal.NOT_YET, "iat": Refusal.NOT_YET}
 _FAULTS: Final = {
@@ -116,7 +115,9 @@ def claims_of(token: str, key: Key, rules: OidcRules, *, audiences: Collection[s
         sub={"essential": True},
     )
     try:
-        claims = jwt.decode(token, key, algorithms=rules.algorithms, registry=_HEADER).claims
+        # The registry holds the algorithms: beside one, `decode` ignores what it is told of them. Headers that we do not know are
+        # no reason to refuse (RFC 7515 section 4); those that `crit` names are.
+        claims = jwt.decode(token, key, registry=JWSRegistry(algorithms=rules.algorithms, strict_check_header=False)).claims
         expected.validate(claims)
     except (JoseError, ValueError, RecursionError) as error:
         raise RefusedError(_reason(error)) from None
