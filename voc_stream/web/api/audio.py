@@ -18,7 +18,8 @@ from voc_stream.web.who import Reader, audit
 # A player asks for one recording by many ranges: one row of the audit log tells of them.
 TOLD_ONCE_IN = 60.0
 
-_BYTES: dict[str, Any] = {"audio/*": {"schema": {"type": "string", "format": "binary"}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BYTES: dict[str, Any] = {"audio/*": _BINARY, "application/octet-stream": _BINARY}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The recording.", "content": _BYTES},
     206: {"description": "The range of it that was asked for.", "content": _BYTES},
