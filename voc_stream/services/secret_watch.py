@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
-
 from voc_stream.logs import get_logger
 from voc_stream.security.secret_files import SecretFiles
 from voc_stream.settings import Settings
@@ -48,11 +46,10 @@ class SecretWatch:
             return False
         self._stamp = stamp
         named = {name.lower(): name for name in self._files}
-        found = {name: self._files[named[name]] for name in FOLLOWED if name in named}
         try:
-            settings = _with(self._settings, found)
-        except (ValidationError, KeyError):
-            logger.error("a secret that was changed cannot be used: what held before stays", settings=sorted(found))
+            settings = _with(self._settings, {name: self._files[named[name]] for name in FOLLOWED if name in named})
+        except (ValueError, KeyError):  # pydantic's error is a ValueError
+            logger.error("a secret that was changed cannot be used: what held before stays", settings=sorted(set(FOLLOWED) & set(named)))
             return False
         changed = [name for name in FOLLOWED if getattr(settings, name) != getattr(self._settings, name)]
         self._settings = settings
@@ -63,5 +60,7 @@ class SecretWatch:
 
 
 def _with(settings: Settings, found: dict[str, str]) -> Settings:
+    if emptied := [name for name, value in found.items() if not value and getattr(settings, name)]:
+        raise ValueError(f"{emptied[0]} is empty")
     values: dict[str, Any] = settings.model_dump() | found
     return Settings(**values)
