@@ -1,0 +1,175 @@
+"""A real broker that lets in nobody but by TLS with SCRAM, or by TLS with a certificate of its clients' own."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from voc_stream.devstack.parts.jars import cache_folder, java
+from voc_stream.devstack.parts.kafka import render
+
+HOST = "127.0.0.1"
+USER = "voc-worker"
+MECHANISM = "SCRAM-SHA-512"
+_READY_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class SecureKafka:
+    """Where it listens, and what lets a client in.
+
+    Attributes:
+        scram: port of TLS with SCRAM.
+        mutual: port of TLS with clients' certificates.
+        password: of USER.
+        folder: `ca.pem`, `client.pem` and `client.key`, and those of a stranger: `stranger.pem`, `stranger.key`.
+    """
+
+    scram: int
+    mutual: int
+    password: str
+    folder: Path
+
+    def by_scram(self, password: str | None = None) -> dict[str, str]:
+        """Return the settings of a client with a password."""
+        return {
+            "KAFKA_BOOTSTRAP": f"{HOST}:{self.scram}",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": MECHANISM,
+            "KAFKA_SASL_USERNAME": USER,
+            "KAFKA_SASL_PASSWORD": password or self.password,
+            "KAFKA_SSL_CA_FILE": str(self.folder / "ca.pem"),
+        }
+
+    def by_certificate(self, name: str = "client") -> dict[str, str]:
+        """Return the settings of a client with a certificate."""
+        return {
+            "KAFKA_BOOTSTRAP": f"{HOST}:{self.mutual}",
+            "KAFKA_SECURITY_PROTOCOL": "SSL",
+            "KAFKA_SSL_CA_FILE": str(self.folder / "ca.pem"),
+            "KAFKA_SSL_CERT_FILE": str(self.folder / f"{name}.pem"),
+            "KAFKA_SSL_KEY_FILE": str(self.folder / f"{name}.key"),
+        }
+
+
+@asynccontextmanager
+async def secure_kafka(folder: Path) -> AsyncIterator[SecureKafka]:
+    """Run a broker; its data and certificates are below the folder."""
+    scram, mutual, controller = free_ports(3)
+    broker = SecureKafka(scram, mutual, secrets.token_hex(12), folder)
+    make_certificates(folder)
+    properties = folder / "server.properties"
+    properties.write_text(render(folder / "data", scram, controller) + listeners(broker, controller), encoding="utf-8")
+    log = (folder / "kafka.log").open("wb")
+    base = [java(), "-Xmx384m", "-XX:TieredStopAtLevel=1", "-cp", f"{cache_folder()}/*"]
+    user = f"{MECHANISM}=[name={USER},password={broker.password}]"
+    form = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", "c2VjdXJlLWthZmthLXRlcw", "--config", str(properties), "--add-scram", user]
+    await asyncio.to_thread(subprocess.run, form, check=True, stdout=log, stderr=log, timeout=60)
+    process = await asyncio.create_subprocess_exec(*base, "kafka.Kafka", str(properties), stdout=log, stderr=log)
+    try:
+        await _listens(process, scram, mutual)
+        yield broker
+    finally:
+        log.close()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def listeners(broker: SecureKafka, controller: int) -> str:
+    """Return the properties that differ from those of a broker that trusts everybody."""
+    folder = broker.folder
+    lines = {
+        "listeners": f"SCRAM://{HOST}:{broker.scram},MUTUAL://{HOST}:{broker.mutual},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": f"SCRAM://{HOST}:{broker.scram},MUTUAL://{HOST}:{broker.mutual}",
+        "listener.security.protocol.map": "SCRAM:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "MUTUAL",
+        "sasl.enabled.mechanisms": MECHANISM,
+        "listener.name.scram.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+        "listener.name.mutual.ssl.client.auth": "required",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(folder / "broker.pem"),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(folder / "ca.pem"),
+    }
+    return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+def make_certificates(folder: Path) -> None:
+    """Write an authority, a broker's certificate, a client's, and one that a stranger signed."""
+    authority = _signed("voc-stream test authority", None)
+    stranger = _signed("somebody else's authority", None)
+    (folder / "ca.pem").write_bytes(_pem(authority[1]))
+    broker = _signed("broker", authority)
+    # Kafka reads key and chain from one file.
+    (folder / "broker.pem").write_bytes(_key(broker[0]) + _pem(broker[1]) + _pem(authority[1]))
+    for name, signer in (("client", authority), ("stranger", stranger)):
+        key, certificate = _signed(name, signer)
+        (folder / f"{name}.pem").write_bytes(_pem(certificate))
+        (folder / f"{name}.key").write_bytes(_key(key))
+
+
+Pair = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
+
+
+def _signed(name: str, by: Pair | None) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signing_key, issuer = (by[0], by[1].subject) if by else (key, subject)
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST)), x509.DNSName("localhost")]), critical=False)
+    )
+    return key, builder.sign(signing_key, hashes.SHA256())
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+async def _listens(process: asyncio.subprocess.Process, *ports: int) -> None:
+    async with asyncio.timeout(_READY_SECONDS):
+        for port in ports:
+            while True:
+                assert process.returncode is None, "the broker ended: see kafka.log"
+                try:
+                    _, writer = await asyncio.open_connection(HOST, port)
+                except OSError:
+                    await asyncio.sleep(0.2)
+                    continue
+                writer.close()
+                break
