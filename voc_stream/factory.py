@@ -54,6 +54,7 @@ from voc_stream.nlp.topics import TopicClassifier
 from voc_stream.runtime.broken_writes import tell_broken_writes
 from voc_stream.runtime.fetch_close import close_fetchers_whole
 from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.group_close import leave_groups_in_time
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.limit import Limit
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> App:
     _refuse_overrides()
     tell_broken_writes()
     close_fetchers_whole()
+    leave_groups_in_time()
     TRANSPORTS.aliases["kafka"] = "voc_stream.runtime.transport:Transport"
     STORES.aliases["rocksdb"] = "voc_stream.runtime.state:Store"
     app = App(**_faust_settings(settings))

@@ -308,6 +308,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if not self.app.client_only:
             self.app.intake.lease.watch(self._consumer._coordinator)  # noqa: SLF001 - it has no public name
 
+    def close(self) -> None:
+        """Do nothing: the stop that is under way closes the client in order.
+
+        Faust calls this when a rebalance meets a stop, and would close the client at once, on the wrong loop, and mark it closed. Then nobody
+        leaves the group, its routine goes on without connections, and the process waits for this thread for ever.
+        """
+
     def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> Any:
         consumer = super()._create_consumer(loop=loop)
         pace_metadata(consumer._client)  # noqa: SLF001 - it has no public name

@@ -16,7 +16,7 @@ from tests.unit.runtime.world import TOPIC, record
 from voc_stream.errors import OutageError
 from voc_stream.runtime.intake import Intake
 from voc_stream.runtime.ledger import RecordBatch
-from voc_stream.runtime.transport import Consumer, DataLossError
+from voc_stream.runtime.transport import Consumer, ConsumerThread, DataLossError
 
 SOURCE = TP(TOPIC, 0)
 OTHER = TP(TOPIC, 1)
@@ -482,3 +482,11 @@ async def test_a_changelog_of_an_older_generation_is_not_applied() -> None:
 
     assert store.applied == []
     assert consumer.delivered == []
+
+
+async def test_a_rebalance_that_meets_a_stop_leaves_closing_the_client_to_the_stop() -> None:
+    """Faust would close the client on the wrong loop, mark it closed, and wait for its thread for ever."""
+    thread: Any = object.__new__(ConsumerThread)
+    thread._consumer = SimpleNamespace(_closed=False)
+    thread.close()
+    assert not thread._consumer._closed
