@@ -6,6 +6,7 @@
     ├── TransientError      this attempt failed (5xx, time-out, broken stream): try again, a bounded number of times
     │   ├── UnavailableError  503: for this record or for every one; the neighbours tell
     │   └── TimedOutError     no answer in time: it may have too much to do
+    │       └── BusyError     a store and a statement of bounded size: it does have, whatever the record; an outage, though a probe passes
     ├── RejectedError       this record can never pass (400, 404, 413, 415, 422): dead letter at once
     └── NotThereYetError    the recording is not there yet: park the call
 
@@ -49,6 +50,10 @@ class UnavailableError(TransientError):
 
 class TimedOutError(TransientError):
     """The dependency did not answer in time."""
+
+
+class BusyError(TimedOutError):
+    """A store did not carry out a statement of bounded size in time: it has too much to do, whatever the record."""
 
 
 class RejectedError(OutsideError):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import aiohttp
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
 
-from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
+from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError
 
 NAME = "clickhouse"
 
@@ -41,7 +41,7 @@ _OUTAGES = {
     469: "takes no events while sums are exchanged",
     999: "lost its keeper",
 }
-_TRANSIENTS = {159: "query took too long", 160: "query took too long", 209: "socket timed out", 394: "query was cancelled", 425: "system error"}
+_BUSY = {159: "query took too long", 160: "query took too long", 209: "socket timed out", 394: "query was cancelled", 425: "system error"}
 # The rows themselves can never be stored: type, size, parse.
 _REJECTED = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 407, 441})
 _CODE = re.compile(r"[Cc]ode:? (\d+)")
@@ -60,18 +60,18 @@ def outside_error(error: Exception) -> OutsideError:
     """Say what to do about a failure of the driver or of the network; the reason never quotes a value.
 
     Returns:
-        OutageError (down, full, not migrated), TransientError (took too long) or RejectedError (these rows can never be stored).
+        OutageError (down, full, not migrated), BusyError (took too long) or RejectedError (these rows can never be stored).
     """
     if isinstance(error, TimeoutError):
-        return TransientError(NAME, "no answer in time")
+        return BusyError(NAME, "no answer in time")
     found = _CODE.search(str(error))
     if isinstance(error, DataError) and found is None:
         return RejectedError(NAME, "a value does not fit its column")
     if not isinstance(error, ClickHouseError) or found is None:
         return OutageError(NAME, f"cannot be reached ({type(error).__name__})")
     code = int(found[1])
-    if code in _TRANSIENTS:
-        return TransientError(NAME, f"{_TRANSIENTS[code]} (code {code})")
+    if code in _BUSY:
+        return BusyError(NAME, f"{_BUSY[code]} (code {code})")
     if code in _REJECTED:
         return RejectedError(NAME, f"does not accept the rows (code {code})")
     # What we do not know is rather about the server than about one row: it becomes lag, not a dead letter.

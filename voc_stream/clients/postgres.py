@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
+from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError, TransientError
 from voc_stream.settings import Settings
 
 NAME = "postgres"
@@ -33,7 +33,8 @@ _OUTAGE_STATES = {
     "42P01": "a table is missing; run: faust -A voc_stream migrate",
     "42703": "a column is missing; run: faust -A voc_stream migrate",
 }
-_TRANSIENT_STATES = {"57014": "statement took too long", "55P03": "row is locked"}
+_TOO_LONG = "57014"
+_LOCKED = "55P03"
 
 
 class _Plain(asyncpg.Connection):
@@ -155,13 +156,13 @@ def outside_error(error: Exception) -> OutsideError:
     """Say what to do about a failure of asyncpg or of the network; the reason never quotes a value.
 
     Returns:
-        OutageError (the server is down, full, or not migrated), TransientError (conflict, time-out) or RejectedError (the data cannot be stored).
+        OutageError (down, full, not migrated), BusyError (took too long), TransientError (conflict) or RejectedError (the data cannot be stored).
     """
     match error:
         case asyncpg.PostgresError():
             return _by_state(error)
         case TimeoutError():
-            return TransientError(NAME, "no answer in time")
+            return BusyError(NAME, "no answer in time")
         case OSError():
             return OutageError(NAME, f"cannot be reached ({type(error).__name__})")
         case asyncpg.InterfaceError() if isinstance(error, ValueError):
@@ -172,8 +173,10 @@ def outside_error(error: Exception) -> OutsideError:
 
 def _by_state(error: asyncpg.PostgresError) -> OutsideError:
     state: str = getattr(error, "sqlstate", None) or "XX000"
-    if state in _TRANSIENT_STATES:
-        return TransientError(NAME, _TRANSIENT_STATES[state])
+    if state == _TOO_LONG:
+        return BusyError(NAME, "statement took too long")
+    if state == _LOCKED:
+        return TransientError(NAME, "row is locked")
     if outage := _OUTAGE_STATES.get(state) or _OUTAGE_CLASSES.get(state[:2]):
         return OutageError(NAME, f"{outage} ({state})")
     if state[:2] == "40":

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
 
-from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError
+from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError, ThrottledError, TransientError
 from voc_stream.events.base import MalformedError, encode
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
@@ -214,7 +214,7 @@ class StageRunner:
                 malformed = [verdict for verdict in held.verdicts if verdict[0].event is None]
                 attempt = 1
                 continue
-            except (OutageError, ThrottledError) as error:
+            except (OutageError, ThrottledError, BusyError) as error:
                 await self._outlast(error)
                 attempt = 1
                 continue

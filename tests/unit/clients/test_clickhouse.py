@@ -10,7 +10,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, DataError, Opera
 from tests.calls import scoring_result
 from voc_stream.clients.clickhouse import CALL_SCORES, score_row
 from voc_stream.clients.clickhouse_faults import outside_error
-from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
+from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError
 
 
 def refused(code: int) -> DatabaseError:
@@ -24,9 +24,9 @@ def refused(code: int) -> DatabaseError:
         (OperationalError("Error Connection refused executing HTTP request"), OutageError),
         (aiohttp.ServerDisconnectedError(), OutageError),
         *((refused(code), OutageError) for code in (60, 81, 202, 241, 242, 243, 252, 516, 99999)),
-        *((refused(code), TransientError) for code in (159, 209)),
+        *((refused(code), BusyError) for code in (159, 160, 209, 394, 425)),
         *((refused(code), RejectedError) for code in (6, 27, 53, 349)),
-        (TimeoutError(), TransientError),
+        (TimeoutError(), BusyError),
         (DataError("Failed to write column 'agent_id': Jane Doe"), RejectedError),
     ],
 )

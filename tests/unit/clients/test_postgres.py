@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from voc_stream.clients.postgres import outside_error, translated
-from voc_stream.errors import OutageError, OutsideError, RejectedError, TransientError
+from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError, TransientError
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ from voc_stream.errors import OutageError, OutsideError, RejectedError, Transien
         (asyncpg.SerializationError("could not serialize"), TransientError),
         (asyncpg.DeadlockDetectedError("deadlock"), TransientError),
         (asyncpg.LockNotAvailableError("lock"), TransientError),
-        (asyncpg.QueryCanceledError("statement timeout"), TransientError),
-        (TimeoutError(), TransientError),
+        (asyncpg.QueryCanceledError("statement timeout"), BusyError),
+        (TimeoutError(), BusyError),
         (asyncpg.StringDataRightTruncationError("value too long"), RejectedError),
         (asyncpg.CharacterNotInRepertoireError("invalid byte sequence"), RejectedError),
         (asyncpg.CheckViolationError("violates check"), RejectedError),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.runtime.conftest import MakeWorld
 from tests.unit.runtime.world import OUT, TOPIC, Batch, Outside, batch, each, passed, record
-from voc_stream.errors import OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
+from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError, ThrottledError, TransientError, UnavailableError
 from voc_stream.runtime.stage import Delivery
 from voc_stream.stages.outcome import DeadLetter, Drop, Ok, Outcome, Retry
 from voc_stream.stages.retry import RetryPolicy
@@ -295,6 +295,22 @@ async def test_the_same_failure_for_every_call_is_an_outage_though_the_probe_is_
 
     assert world.outside.sent_to(f"{TOPIC}.dlq") == []
     assert len(world.probe_pauses.asked) > 1, "it closed more than once: the probe is well all the time"
+
+
+async def test_a_store_that_is_too_slow_for_one_chunk_is_an_outage_though_its_probe_is_content_and_others_pass(make_world: MakeWorld) -> None:
+    failures: dict[int, list[OutsideError]] = {2: [BusyError("postgres", "no answer in time")] * 9}
+    world = make_world(failing(failures), chunk=2, in_flight=2)
+    batches = [batch(offset, offset + 1) for offset in (1, 3, 5)]
+    for one in batches:
+        world.runner.accept(one.records)
+    async with asyncio.timeout(TIMEOUT):
+        while not all(one.done.is_set() for one in batches):
+            await asyncio.sleep(0)
+            world.probe_pauses.end()
+
+    assert failures[2] == []
+    assert world.outside.sent_to(f"{TOPIC}.dlq") == []
+    assert len(world.outside.sent_to(OUT)) == 6
 
 
 async def test_a_503_for_one_call_while_others_pass_is_a_dead_letter(make_world: MakeWorld) -> None:
