@@ -42,6 +42,8 @@ class Consumer(driver.Consumer):
         self.intake: Intake = self.app.intake
         # Where to go on reading each source partition; unknown until the group's offsets were asked for.
         self._next_offset: dict[TP, int] = {}
+        # The group's offsets, until the agents' queues take what is read from there.
+        self._sought: dict[TP, int] = {}
         # Partitions of which fetched records were put aside; the fetcher's own position has passed these.
         self._behind: set[TP] = set()
         # Where a partition was gone back to because records seemed to be missing; still missing then, they are not there.
@@ -253,7 +255,17 @@ class Consumer(driver.Consumer):
             # Faust leaves a partition without a committed offset where the fetcher is.
             await self.seek_wait(positions)
         await self._refuse_lost_records({tp: offset for tp, offset in positions.items() if offset})
-        self._next_offset.update(positions)
+        self._sought = positions
+
+    def resume_flow(self) -> None:
+        """Go on fetching and, after a seek, handing on.
+
+        Faust fetches all the while, empties the agents' queues a moment after the seek, and then calls this: what was handed on in that moment would
+        be in no queue and in our ledger for ever.
+        """
+        super().resume_flow()
+        self._next_offset.update(self._sought)
+        self._sought = {}
 
     async def _refuse_lost_records(self, committed: Mapping[TP, int]) -> None:
         if not committed:
@@ -292,6 +304,7 @@ class Consumer(driver.Consumer):
         """Begin anew: whatever is fetched and not committed will be delivered again."""
         self.intake.close()
         self._next_offset.clear()
+        self._sought = {}
         self._gone_back.clear()
         if self._full:
             self.resume_partitions(self._full & self.assignment())

@@ -44,7 +44,7 @@ class FakeConsumer(Consumer):
         self.intake = self.app.intake
         self.flow_active = True
         self.can_resume_flow, self.suspend_flow, self.not_waiting_next_records = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._next_offset, self._gone_back, self._behind, self._full = {}, {}, set(), set()
+        self._next_offset, self._sought, self._gone_back, self._behind, self._full = {}, {}, {}, set(), set()
         self._active_partitions: set[TP] = {SOURCE, OTHER}
         self._paused_partitions: set[TP] = set()
         self._committed_offset: dict[TP, int | None] = {SOURCE: None, OTHER: None}
@@ -85,6 +85,11 @@ class FakeConsumer(Consumer):
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ARG002, ASYNC109 - the base class's signature
         await asyncio.sleep(0)
         return self.fetched.pop(0) if self.fetched else {}
+
+    async def perform_seek(self) -> None:
+        """Seek and go on, as Faust does."""
+        await super().perform_seek()
+        self.resume_flow()
 
     async def seek_to_committed(self) -> Mapping[TP, int | None]:
         return {tp: self.stored.get(tp) for tp in self.assigned}
@@ -182,13 +187,12 @@ async def test_records_of_an_older_generation_are_not_handed_on_and_are_fetched_
 
 
 async def test_the_generation_counts_from_when_flow_resumes_not_from_before_the_rebalance(consumer: FakeConsumer) -> None:
-    consumer.flow_active = False
+    consumer.stop_flow()
     consumer.fetched = [{SOURCE: [record(0)]}]
     fetching = asyncio.create_task(consumer._fetch_and_deliver())
     await asyncio.sleep(0)
     consumer.app.consumer_generation_id = 2
-    consumer.flow_active = True
-    consumer.can_resume_flow.set()
+    consumer.resume_flow()
     await fetching
 
     assert consumer.offsets() == [[0]]
@@ -222,6 +226,26 @@ async def test_nothing_is_handed_on_before_the_group_s_offsets_are_known(consume
     await consumer.perform_seek()
     await consumer.fetches(0)
     assert consumer.soughts == [{SOURCE: 0, OTHER: 0}, {SOURCE: 0}]
+
+
+async def test_nothing_is_handed_on_between_a_seek_and_the_flow_s_resumption_which_empties_the_queues_of_the_agents(consumer: FakeConsumer) -> None:
+    """Faust seeks while records are fetched, then empties the queues: a record that was in one was never worked on, its offset never passed."""
+    await Consumer.perform_seek(consumer)
+    await consumer.fetches(0)
+    assert consumer.delivered == []
+
+    consumer.resume_flow()
+    await consumer.fetches(0)
+    assert consumer.soughts[-1] == {SOURCE: 0}
+    assert consumer.offsets() == [[0]]
+
+
+async def test_a_seek_that_a_rebalance_overtook_says_nothing_of_the_next_generation(consumer: FakeConsumer) -> None:
+    await Consumer.perform_seek(consumer)
+    await consumer.wait_empty()
+    consumer.resume_flow()
+    await consumer.fetches(0)
+    assert consumer.delivered == []
 
 
 async def test_a_hole_is_gone_back_for_once_and_accepted_when_it_is_one(consumer: FakeConsumer) -> None:
