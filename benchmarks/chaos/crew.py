@@ -145,6 +145,8 @@ class Crew:
             StackError: nothing moves any more.
         """
         sent = load.sending.finish()
+        # The dead-letter topics hold those of earlier loads as well, also of one that did not get through.
+        self._poison |= sent.poison
         self._until_through(load)
         return asyncio.run(self._count(load, sent))
 
@@ -193,8 +195,6 @@ class Crew:
             await consumer.stop()
 
     async def _count(self, load: Load, sent: Sent) -> Result:
-        # The dead-letter topics hold those of earlier loads as well.
-        self._poison |= sent.poison
         settings = self.place.settings
         events = await count_all(settings, load.name, _TOPICS, load.events, Sent(sent.numbers, sent.copies, set(self._poison)))
         result = Result(events.lost, events.duplicated, len(sent.poison), self.workers.ended_by_themselves - self._ended_before, events.problems)

@@ -57,6 +57,10 @@ ROWS = (
             *_in("integration/runtime/test_delivery", "an_unknown_error_ends_the_worker_and_its_record_is_not_passed_until_it_is_mended"),
             *_in("unit/runtime/test_runner", "an_unknown_error_ends_the_worker_and_the_record_stays_unresolved"),
             *_in("unit/runtime/test_windowed", "an_error_that_nobody_knows_ends_the_worker"),
+            *_in(
+                "integration/health/test_health",
+                "idle_surplus_and_woken_workers_are_alive_and_group_errors_stuck_stages_and_hung_loops_are_told_and_ended",
+            ),
         ),
     ),
     Row(
@@ -81,6 +85,10 @@ ROWS = (
         "100 % poison",
         (
             *_in("integration/voc/test_pauses", "a_bad_deploy_stops_the_stage_not_the_offset_s_meaning_and_operators_pause_and_resume_it"),
+            *_in(
+                "integration/pipeline/test_self_pause",
+                "downloads_that_are_all_refused_pause_their_stage_before_the_topic_is_drained_and_the_rest_passes_when_they_are_not",
+            ),
             *_in(
                 "unit/runtime/test_runner_pauses",
                 "when_every_record_dies_the_stage_pauses_and_the_offset_stops_short_of_draining_the_topic",

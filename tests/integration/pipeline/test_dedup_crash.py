@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.chaos
 
 
 async def test_a_call_that_dedup_remembered_before_the_crash_is_passed_on_once(pipeline: Pipeline, tally: Tally) -> None:
-    # More replicas than there are brokers: `calls.raw` takes nothing, while the table's changelog does.
-    await _replicas_wanted(pipeline, 2)
+    # What is not of this very millisecond is refused: `calls.raw` takes nothing, while the table's changelog does.
+    await _configure(pipeline, {"message.timestamp.before.max.ms": "0"})
     try:
         call_ids = await pipeline.spoken(6)
         remembered = f"{pipeline.settings.kafka_group_id}-{topics.CALLS_SEEN}-changelog"
@@ -27,7 +29,7 @@ async def test_a_call_that_dedup_remembered_before_the_crash_is_passed_on_once(p
         assert await pipeline.read(topics.CALLS_RAW, call_ids) == []
         pipeline.worker.kill()
     finally:
-        await _replicas_wanted(pipeline, 1)
+        await _configure(pipeline, {})
     pipeline.worker.start()
     await pipeline.until_settled(call_ids)
     passed = [record.key.decode() for record in await pipeline.read(topics.CALLS_RAW, call_ids)]
@@ -36,10 +38,10 @@ async def test_a_call_that_dedup_remembered_before_the_crash_is_passed_on_once(p
     await pipeline.assert_consistent(call_ids)
 
 
-async def _replicas_wanted(pipeline: Pipeline, count: int) -> None:
+async def _configure(pipeline: Pipeline, more: Mapping[str, str]) -> None:
     (topic,) = [topic for topic in topics.CALLS_PIPELINE if topic.name == topics.CALLS_RAW]
     # The request sets all of a topic's configuration: what is not in it falls back to the broker's.
-    wanted = topic.config(1) | {"min.insync.replicas": str(count)}
+    wanted = topic.config(1) | dict(more)
     admin = AIOKafkaAdminClient(bootstrap_servers=list(pipeline.settings.kafka_bootstrap))
     await admin.start()
     try:
