@@ -16,6 +16,8 @@ import httpx
 from fastapi import FastAPI
 
 from tests.fakes.access import FakeSessions, FakeTokens
+from tests.fakes.object_store import FakeObjectStore
+from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.token_store import TokenStore
 from voc_stream.security.grants import SCOPES
@@ -104,6 +106,7 @@ def unit_desk(**settings: Any) -> UnitDesk:
     sessions = FakeSessions(tokens)
     desk = Desk.of(web_settings(load_settings(**settings)))
     desk.db = cast("Database", db)
+    desk.objects = cast("ObjectStore", FakeObjectStore())
     desk.credentials = Credentials(tokens, sessions, desk.settings)
     keyring = Keyring({(tenant, scope): tokens.give(tenant or None, [scope]) for tenant in (TENANT, OTHER, "") for scope in SCOPES})
     return UnitDesk(desk, keyring, tokens, sessions, db)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
 
 from voc_stream.web.problems import NotFound
 from voc_stream.web.who import Caller
@@ -25,17 +26,19 @@ def _moment(value: Any) -> Any:
     raise ValueError("a time as in RFC 3339, with its zone: 2026-11-22T12:00:00Z")
 
 
-def _given(value: Any) -> Any:
-    if value is None:
-        raise ValueError("leave it out, or give a value")
-    return value
+class _NotNull:
+    """Makes of `T | None` a form that knows no null: the attribute may be left out, and is None then."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        (form,) = (each for each in get_args(source) if each is not NoneType)
+        return handler.generate_schema(form)
 
 
 TenantId = Annotated[str, StringConstraints(pattern=TENANT), Field(description="Letters, digits and ._-", examples=["tenant-01"])]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=249)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 # An attribute that may be left out, but not be null.
-Maybe = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
+Maybe = Annotated[T | None, _NotNull()]
 
 
 class Form(BaseModel):
