@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -26,10 +26,12 @@ class TopicLoad:
     Attributes:
         partitions: how many; 0: there is no such topic.
         lag: records that the group has not committed.
+        done: where the group is, all partitions' offsets together: what it grows by was worked off.
     """
 
     partitions: int
     lag: int
+    done: int = field(default=0, compare=False)
 
 
 class TopicLoads:
@@ -46,28 +48,41 @@ class TopicLoads:
         Raises:
             OutageError: Kafka does not answer.
         """
+        return (await self.all([topic]))[topic]
+
+    async def all(self, topics: Collection[str]) -> dict[str, TopicLoad]:
+        """Return the loads of topics, asked for together.
+
+        Raises:
+            OutageError: Kafka does not answer.
+        """
         try:
             async with asyncio.timeout(2 * _TIMEOUT_SECONDS):
-                tps = await self._partitions(topic)
-                return TopicLoad(len(tps), await self._lag(tps) if tps else 0)
+                told = await self._admin.describe_topics(list(topics))
+                tps = {each["topic"]: [TopicPartition(each["topic"], part["partition"]) for part in each["partitions"]] for each in told}
+                ends, positions = await self._progress([tp for them in tps.values() for tp in them])
         except (KafkaError, TimeoutError) as error:
             raise OutageError(NAME, f"does not say how far the group is behind ({type(error).__name__})") from error
+        return {topic: _load(tps.get(topic, []), ends, positions) for topic in topics}
 
-    async def _partitions(self, topic: str) -> list[TopicPartition]:
-        (told,) = await self._admin.describe_topics([topic])
-        return [TopicPartition(topic, part["partition"]) for part in told["partitions"]]
-
-    async def _lag(self, tps: list[TopicPartition]) -> int:
+    async def _progress(self, tps: list[TopicPartition]) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+        """Return where partitions end, and where the group is in them."""
+        if not tps:
+            return {}, {}
         ends = await self._consumer.end_offsets(tps)
         told = await self._admin.list_consumer_group_offsets(self._group, partitions=tps)
         positions = {tp: found.offset for tp, found in told.items() if found.offset >= 0}
-        positions |= await self._beginnings(tp for tp in tps if tp not in positions)
-        return sum(max(0, ends[tp] - positions[tp]) for tp in tps)
+        return ends, positions | await self._beginnings(tp for tp in tps if tp not in positions)
 
     async def _beginnings(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return where a group without an offset begins: everything there is, is before it."""
         missing = list(tps)
         return dict(await self._consumer.beginning_offsets(missing)) if missing else {}
+
+
+def _load(tps: Collection[TopicPartition], ends: Mapping[TopicPartition, int], positions: Mapping[TopicPartition, int]) -> TopicLoad:
+    lag = sum(max(0, ends[tp] - positions[tp]) for tp in tps)
+    return TopicLoad(len(tps), lag, sum(positions[tp] for tp in tps))
 
 
 @asynccontextmanager
