@@ -88,8 +88,8 @@ class Vault:
         cipher = self._cipher(self.current_key_id)
         nonce = os.urandom(_NONCE_BYTES)
         head = f"{_FORMAT}.{self.current_key_id}"
-        sealed = cipher.encrypt(nonce, plaintext.encode("utf-8", "surrogatepass"), _unambiguous(head, *bound_to))
-        return f"{head}.{_to_text(nonce)}.{_to_text(sealed)}"
+        sealed = cipher.encrypt(nonce, plaintext.encode("utf-8", "surrogatepass"), unambiguous(head, *bound_to))
+        return sealed_text(head, nonce, sealed)
 
     def open(self, sealed: str, *, bound_to: tuple[str, ...]) -> str:
         """Decrypt what `seal` made with the same `bound_to`.
@@ -98,10 +98,10 @@ class Vault:
             NoKeyError: its key is not among ours.
             SealError: it was altered, or sealed for another place.
         """
-        head, nonce, ciphertext = _parts(sealed)
+        head, nonce, ciphertext = sealed_parts(sealed)
         cipher = self._cipher(head.partition(".")[2])
         try:
-            return cipher.decrypt(nonce, ciphertext, _unambiguous(head, *bound_to)).decode("utf-8", "surrogatepass")
+            return cipher.decrypt(nonce, ciphertext, unambiguous(head, *bound_to)).decode("utf-8", "surrogatepass")
         except (InvalidTag, ValueError):
             reason = "sealed text was altered, or belongs to another row or column"
             raise SealError(reason) from None
@@ -117,7 +117,7 @@ class Vault:
         if self._reference_key is None:
             raise NoKeyError(_NO_KEYS)
         mac = hmac.HMAC(self._reference_key, hashes.SHA256())
-        mac.update(_unambiguous(tenant, value))
+        mac.update(unambiguous(tenant, value))
         return mac.finalize()[:_REFERENCE_BYTES].hex()
 
     def _cipher(self, key_id: str) -> AESGCM:
@@ -136,15 +136,25 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"voc-stream " + purpose).derive(key)
 
 
-def _unambiguous(*parts: str) -> bytes:
+def unambiguous(*parts: str) -> bytes:
     """Join parts so that no two tuples give the same bytes: each is preceded by its length."""
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 
 
-def _parts(sealed: str) -> tuple[str, bytes, bytes]:
+def sealed_text(head: str, nonce: bytes, ciphertext: bytes) -> str:
+    """Return what was sealed as text: its head (format and key id), then the rest in base64url."""
+    return f"{head}.{_to_text(nonce)}.{_to_text(ciphertext)}"
+
+
+def sealed_parts(sealed: str, form: str = _FORMAT) -> tuple[str, bytes, bytes]:
+    """Return head, nonce and ciphertext of a sealed text of a format.
+
+    Raises:
+        SealError: it is none.
+    """
     head, *texts = sealed.rsplit(".", 2)
-    if not head.startswith(f"{_FORMAT}.") or len(texts) != 2:
+    if not head.startswith(f"{form}.") or len(texts) != 2:
         reason = "not a sealed text"
         raise SealError(reason)
     try:
