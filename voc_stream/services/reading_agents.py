@@ -97,8 +97,7 @@ class AgentsReading:
                 return None
             names = await _names(connection, [agent_id])
             rows = await connection.fetch(_DAYS, tenant_id, agent_id, time.since, time.until)
-        found = {row["day"]: AgentDay.model_validate(dict(row)) for row in rows}
-        nothing = {"calls": 0, "scored": 0, "mean": None, "sentiment": None}
+        found = {row["day"]: row for row in rows}
         return AgentReport(
             days=days,
             first=time.first,
@@ -106,7 +105,7 @@ class AgentsReading:
             mean=_rounded(ranking.mean),
             among=sum(agent.rank is not None for agent in ranking.agents),
             agent=agent.model_copy(update={"agent_name": names.get(agent_id)}),
-            by_day=[found.get(day) or AgentDay.model_validate({"day": day, **nothing}) for day in time.each()],
+            by_day=[_day(day, found.get(day)) for day in time.each()],
         )
 
 
@@ -146,6 +145,12 @@ def _shown(agent_id: str, field: Field, now: _Counted, before: _Counted) -> Agen
         change=_rounded(now.scores.mean - before.scores.mean) if both else None,
         change_certain=field.is_change(now.scores, before.scores),
     )
+
+
+def _day(day: date, row: asyncpg.Record | None) -> AgentDay:
+    if row is None:
+        return AgentDay(day=day, calls=0, scored=0, mean=None, sentiment=None)
+    return AgentDay(day=day, calls=row["calls"], scored=row["scored"], mean=_rounded(row["mean"]), sentiment=_rounded(row["sentiment"], 4))
 
 
 async def _names(connection: Connection, agent_ids: Iterable[str]) -> dict[str, str]:
