@@ -136,8 +136,6 @@ class Settings(BaseSettings):
     # The operator's port of the worker itself
     operator_host: str = "127.0.0.1"
     operator_port: Port = 8001
-    summary_token: SecretStr = SecretStr("")
-    operator_token: SecretStr = SecretStr("")
 
     # Who is asking
     session_idle_seconds: Annotated[float, Field(ge=300, le=86_400)] = 3600.0

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.integration.voc.line import Line
+from tests.integration.voc.operating import operating
 from voc_stream.clients.dead_letter_store import DeadLetters
 from voc_stream.clients.letter_rows import LetterFilter, LetterRow
 from voc_stream.clients.postgres import Database
-from voc_stream.devstack.worker_process import WorkerProcess
 from voc_stream.security.vault import Vault
-
-TOKEN = "tests-operator"
-
-
-async def asked(worker: WorkerProcess, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Return what the operator's page answers."""
-    async with (
-        aiohttp.ClientSession(f"http://127.0.0.1:{worker.port}", headers={"Authorization": f"Bearer {TOKEN}"}) as session,
-        session.request("GET" if body is None else "POST", path, json=body, raise_for_status=True) as answer,
-    ):
-        return await answer.json()
 
 
 @pytest.fixture
@@ -52,20 +39,21 @@ async def until_stored(line: Line, letters: DeadLetters, count: int) -> list[Let
 
 
 async def test_bad_records_are_stored_as_they_were_and_the_operator_sees_and_discards_them(line: Line, letters: DeadLetters) -> None:
-    worker = await line.started(BATCH_FLUSH_SECONDS="0.2", OPERATOR_TOKEN=TOKEN)
+    worker = await line.started(BATCH_FLUSH_SECONDS="0.2")
     bad = bad_values(line, 0, 20)
     await line.write(bad, partition=1)
     rows = await until_stored(line, letters, 20)
     assert {(row.stage, row.error_type, row.tenant_id, row.state) for row in rows} == {("voc", "malformed", line.name, "open")}
     assert {(row.partition, row.offset) for row in rows} == {(1, offset) for offset in range(20)}
 
-    page = await asked(worker, f"/dlq?topic={line.topic}&limit=1")
-    shown = await asked(worker, f"/dlq/{page['letters'][0]['id']}")
-    assert shown["value"]["text"].encode() == bad[shown["offset"]]
-    (group,) = (await asked(worker, f"/dlq/groups?topic={line.topic}"))["groups"]
-    assert (group["count"], group["open"], group["tenants"]) == (20, 20, 1)
-    chosen = {"topic": line.topic, "fingerprint": group["fingerprint"], "limit": 12}
-    assert [(await asked(worker, "/dlq/discard", chosen))["discarded"] for _ in range(3)] == [12, 8, 0]
+    async with operating(line, worker) as operator:
+        page = await operator.asked(f"/dlq?topic={line.topic}&limit=1")
+        shown = await operator.asked(f"/dlq/{page['letters'][0]['id']}")
+        assert shown["value"]["text"].encode() == bad[shown["offset"]]
+        (group,) = (await operator.asked(f"/dlq/groups?topic={line.topic}"))["groups"]
+        assert (group["count"], group["open"], group["tenants"]) == (20, 20, 1)
+        chosen = {"topic": line.topic, "fingerprint": group["fingerprint"], "limit": 12}
+        assert [(await operator.asked("/dlq/discard", chosen))["discarded"] for _ in range(3)] == [12, 8, 0]
 
 
 @pytest.mark.chaos

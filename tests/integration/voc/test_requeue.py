@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.integration.voc.line import Line
+from tests.integration.voc.operating import operating
 from tests.voc import action_value, event_id
 from voc_stream import requeue
 from voc_stream.clients.dead_letter_store import DeadLetters
@@ -28,7 +28,6 @@ from voc_stream.security.vault import Vault
 from voc_stream.stages.requeue_mark import RequeueMark, mark_of
 
 COUNT = 100
-TOKEN = "tests-operator"
 NOBODY = '[services]\n"*" = "somebody-else"\n'
 
 
@@ -104,7 +103,7 @@ async def test_a_requeue_that_is_killed_in_the_middle_is_given_again_with_one_ef
 ) -> None:
     tenants = line.folder / "tenants.toml"
     tenants.write_text(NOBODY)
-    worker = await line.started(BATCH_FLUSH_SECONDS="0.2", TENANTS_STRICT="true", TENANTS_FILE=str(tenants), OPERATOR_TOKEN=TOKEN)
+    worker = await line.started(BATCH_FLUSH_SECONDS="0.2", TENANTS_STRICT="true", TENANTS_FILE=str(tenants))
     now = datetime.now(UTC)
     for partition in range(2):
         first = partition * COUNT
@@ -158,9 +157,10 @@ async def fails_again(line: Line, worker: WorkerProcess, letters: DeadLetters, s
     before = len(await marked(line))
     once = settings.model_copy(update={"dlq_max_requeues": 1})
 
-    tried = await asked(worker, "/dlq/dry-run", {"ids": [first.id]})
+    async with operating(line, worker, tenants_strict=True, tenants_file=settings.tenants_file) as operator:
+        tried = await operator.asked("/dlq/dry-run", {"ids": [first.id]})
+        done = await operator.asked("/dlq/requeue", {"topic": line.topic})
     assert (tried["letters"], tried["fails"], tried["complete"]) == (1, 1, True)
-    done = await asked(worker, "/dlq/requeue", {"topic": line.topic})
     assert done == {"chosen": 1, "sent": 1, "along": 0, "left_open": [], "waiting": None}
     (second,) = await until_found(line, letters, where, lambda found: bool(found) and found[0].id != first.id)
     assert (second.requeues, second.requeued_from, second.fingerprint, second.partition) == (1, first.id, first.fingerprint, 2)
@@ -170,15 +170,6 @@ async def fails_again(line: Line, worker: WorkerProcess, letters: DeadLetters, s
     assert await sent(line, once, where) == (1, "dlq requeue: chosen=1 sent=0 along=0 left_open=1")
     assert (await dry(once, where))[-1] == "dlq dry run: letters=1 pass=0 fail=0 unknown=0 barred=1"
     assert len(await marked(line)) == before + 1
-
-
-async def asked(worker: WorkerProcess, path: str, body: dict[str, Any]) -> Any:
-    """Return what the operator's page answers."""
-    async with (
-        aiohttp.ClientSession(f"http://127.0.0.1:{worker.port}", headers={"Authorization": f"Bearer {TOKEN}"}) as session,
-        session.post(path, json=body, raise_for_status=True) as answer,
-    ):
-        return await answer.json()
 
 
 async def until_found(line: Line, letters: DeadLetters, where: LetterFilter, enough: Callable[[list[LetterRow]], bool]) -> list[LetterRow]:
