@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from voc_stream.web import health, reference
+from voc_stream.web import health, login, pages, reference
 from voc_stream.web.api import completeness, dlq, metrics_page, pauses, reading, requeues, summary
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     reference.router,
+    login.router,
     metrics_page.router,
     summary.router,
     dlq.router,
@@ -21,5 +22,5 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def mount(app: FastAPI) -> None:
-    """Add what is no router: folders of files, and settings of `app.state` that pages want."""
-    app.state.error_page = None
+    """Add what is no router: the pages with their files, and the pages of problems."""
+    pages.attach(app)
