@@ -23,12 +23,9 @@ def on_files(files: Files, config: Any) -> Files:
 
 def page(example: str) -> Iterator[str]:
     """Return the page's lines: a table for each section, a row for each setting."""
-    yield from (
-        "# Configuration",
-        "",
-        "Every setting is an environment variable, or a line in `.env`; secrets may be files below `SECRETS_DIR`. A bad or contradictory one stops the",
-    )
-    yield from ("start with one line that names it.", "")
+    yield from ("# Configuration", "")
+    yield "Every setting is an environment variable, or a line in `.env`; secrets may be files below `SECRETS_DIR`."
+    yield from ("A bad or contradictory one stops the start with one line that names it.", "")
     yield from _head()
     said: list[str] = []
     for line in example.splitlines()[3:]:
