@@ -48,12 +48,14 @@ class Intake:
         """Add a stage: a coroutine function that finishes or abandons its running work within the seconds it is given."""
         self._stages.append(quiesce)
 
-    def take(self, tp: TP, records: Sequence[Any], position: int, on_done: Callable[[], None], *, generation: int = 0) -> RecordBatch:
-        """Account for freshly fetched records of a partition; `position` is where its reading stood before them."""
+    def take(
+        self, tp: TP, records: Sequence[Any], position: int, on_done: Callable[[], None], *, generation: int = 0, behind: int = 0
+    ) -> RecordBatch:
+        """Account for freshly fetched records of a partition; `position` is where its reading stood before them, `behind` what lies beyond them."""
         ledger = self._ledgers.get(tp)
         if ledger is None:
             ledger = self._ledgers[tp] = PartitionLedger(position, max_records=self._max_records, max_bytes=self._max_bytes, load=self._load)
-        batch = RecordBatch(tp.topic, tp.partition, records, ledger=ledger, position=position, generation=generation, on_done=on_done)
+        batch = RecordBatch(tp.topic, tp.partition, records, ledger=ledger, position=position, generation=generation, behind=behind, on_done=on_done)
         ledger.add(batch)
         return batch
 

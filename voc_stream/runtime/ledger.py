@@ -24,10 +24,11 @@ class RecordBatch:
         ledger: where the batch is accounted for.
         position: where reading stood before it: no record lies between there and the first; by default the first record's offset.
         generation: of the consumer group that fetched it.
+        behind: how many offsets of the partition lay beyond it when it was fetched.
         on_done: called once, when the last record is resolved.
     """
 
-    __slots__ = ("_flags", "_ledger", "_on_done", "bytes", "generation", "partition", "pending", "position", "records", "topic")
+    __slots__ = ("_behind", "_flags", "_ledger", "_on_done", "bytes", "generation", "partition", "pending", "position", "records", "topic")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class RecordBatch:
         ledger: PartitionLedger,
         position: int | None = None,
         generation: int = 0,
+        behind: int = 0,
         on_done: Callable[[], None] | None = None,
     ) -> None:
         self.topic = topic
@@ -47,6 +49,7 @@ class RecordBatch:
         self.generation = generation
         self.pending = len(records)
         self.bytes = sum(len(record.key or b"") + len(record.value or b"") for record in records)
+        self._behind = behind
         self._ledger = ledger
         self._on_done = on_done
         self._flags: bytearray | None = None
@@ -58,6 +61,11 @@ class RecordBatch:
     def live(self) -> bool:
         """Whether work on it may begin: the partition is still ours in the generation that fetched it, and nobody waits for us to let go."""
         return not (self._ledger.closed or self._ledger.letting_go)
+
+    @property
+    def followed(self) -> bool:
+        """Whether more of its partition waits in Kafka, and may be fetched at once."""
+        return self._behind > 0 and not self._ledger.full
 
     @property
     def end(self) -> int:

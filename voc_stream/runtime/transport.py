@@ -201,7 +201,8 @@ class Consumer(driver.Consumer):
         def done() -> None:
             self.ack(message)
 
-        batch = self.intake.take(tp, records, position, done, generation=generation)
+        behind = (self.highwater(tp) or 0) - records[-1].offset - 1
+        batch = self.intake.take(tp, records, position, done, generation=generation, behind=behind)
         message = ConsumerMessage(
             tp.topic, tp.partition, first.offset, first.timestamp / 1000, first.timestamp_type, (), None, batch, None, None, batch.bytes, tp,
             generation_id=generation,

@@ -40,6 +40,10 @@ SLICE_BYTES = 1 << 20
 ROW_BYTES = 1 << 10
 # About so much is held by the records of one new window.
 MOST_BYTES = 4 << 20
+# With a backlog a window waits for so many, as long as they come one batch soon after the other: what a window costs besides its records,
+# here and in ClickHouse, is then a small part of it.
+LARGE_RECORDS = 2000
+SOON_SECONDS = 0.2
 # Records of the window by which a stage that paused itself is tried.
 TRIED_RECORDS = 50
 SWEEP_SECONDS = 60.0
@@ -223,8 +227,11 @@ class Lane:
             while waiting.last < known.last:
                 await self.patience.wait(waiting.news())
             return
-        while waiting.records < self._rules.size and (tiling.limit is None or waiting.last < tiling.limit):
+        large = max(self._rules.size, min(LARGE_RECORDS, self._rules.size_max))
+        while waiting.records < large and (tiling.limit is None or waiting.last < tiling.limit):
             left = waiting.since + self._rules.flush_seconds - self._clock()
+            if waiting.records >= self._rules.size:
+                left = min(left, SOON_SECONDS if waiting.followed else 0.0)
             if left <= 0:
                 return
             try:

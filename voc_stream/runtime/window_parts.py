@@ -91,6 +91,11 @@ class Waiting:
         return self._queue[-1].batch.end - 1 if self._queue else -1
 
     @property
+    def followed(self) -> bool:
+        """Whether more waits in Kafka, and may be fetched at once."""
+        return bool(self._queue) and self._queue[-1].batch.followed
+
+    @property
     def since(self) -> float:
         """Return when the first record came, by the clock."""
         return self._queue[0].since

@@ -16,8 +16,10 @@ from tests.unit.runtime.world import Batch, record
 from tests.voc import action_value
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.voc import VocEvent, decode_voc
+from voc_stream.runtime import window_lane
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
+from voc_stream.runtime.ledger import PartitionLedger
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.window_lane import WindowRules
 from voc_stream.runtime.window_performer import WindowTools
@@ -141,10 +143,10 @@ async def world() -> AsyncIterator[World]:
         await gate.stop()
 
 
-def batch(first: int, count: int, *, bad: int | None = None, ids: int | None = None) -> Batch:
+def batch(first: int, count: int, *, bad: int | None = None, ids: int | None = None, ledger: PartitionLedger | None = None, behind: int = 0) -> Batch:
     begin = first if ids is None else ids
     values = [b"{" if offset == bad else action_value(begin + offset - first) for offset in range(first, first + count)]
-    return Batch([record(first + place, value) for place, value in enumerate(values)])
+    return Batch([record(first + place, value) for place, value in enumerate(values)], ledger, behind=behind)
 
 
 async def test_a_window_closes_at_its_size_and_what_is_beyond_waits(world: World) -> None:
@@ -173,6 +175,32 @@ async def test_under_backlog_a_window_takes_what_waits_up_to_its_bound(world: Wo
     runner.accept(backlog.records)
     await world.until(lambda: backlog.position >= 40)
     assert [count for _, count in world.inserts][:2] == [20, 20]
+    await runner.quiesce(0.0)
+
+
+async def test_with_a_backlog_in_kafka_a_window_waits_for_more_than_its_size(world: World) -> None:
+    runner, ledger = world.runner(), PartitionLedger(0, max_records=1000, max_bytes=1 << 20)
+    for first in range(0, 25, 5):
+        runner.accept(batch(first, 5, ledger=ledger, behind=100).records)
+        await asyncio.sleep(0)
+    await world.until(lambda: ledger.position() == 20)
+    assert world.inserts == [("1:notes:0:0-19", 20)]
+    await runner.quiesce(0.0)
+
+
+async def test_what_does_not_come_soon_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_lane, "SOON_SECONDS", 0.01)
+    runner, one = world.runner(), batch(0, 5, behind=100)
+    runner.accept(one.records)
+    await world.until(lambda: one.position == 5)
+    await runner.quiesce(0.0)
+
+
+async def test_a_partition_that_may_not_be_fetched_from_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_lane, "SOON_SECONDS", NEVER)
+    runner, one = world.runner(), batch(0, 5, ledger=PartitionLedger(0, max_records=5, max_bytes=1 << 20), behind=100)
+    runner.accept(one.records)
+    await world.until(lambda: one.position == 5)
     await runner.quiesce(0.0)
 
 

@@ -45,10 +45,10 @@ def record(offset: int, value: bytes | None = None, *, partition: int = 0, key: 
 class Batch:
     """A record batch and when it was resolved."""
 
-    def __init__(self, records: Sequence[ConsumerRecord], ledger: PartitionLedger | None = None) -> None:
+    def __init__(self, records: Sequence[ConsumerRecord], ledger: PartitionLedger | None = None, *, behind: int = 0) -> None:
         self.done = asyncio.Event()
         self.ledger = ledger or PartitionLedger(records[0].offset, max_records=1000, max_bytes=1 << 20)
-        self.records = RecordBatch(TOPIC, records[0].partition, records, ledger=self.ledger, on_done=self.done.set)
+        self.records = RecordBatch(TOPIC, records[0].partition, records, ledger=self.ledger, behind=behind, on_done=self.done.set)
         self.ledger.add(self.records)
 
     @property
