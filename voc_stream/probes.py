@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from voc_stream.kit import App, Kit
 from voc_stream.runtime import metrics
-from voc_stream.services.watch import closed, unready_reasons
+from voc_stream.services.watch import closed, flapping, unready_reasons
 
 
 def attach(app: App, kit: Kit) -> None:
@@ -23,10 +23,10 @@ def attach(app: App, kit: Kit) -> None:
         return web.json_response(status, status=503 if reasons else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
-        """Ready for work, or why not; and what it works without (`degraded`)."""
+        """Ready for work, or why not; and what it works without, or what comes and goes (`degraded`)."""
         reasons = unready_reasons(app, kit.gates, kit.health.recovery) + kit.pauses.closed()
         status: dict[str, object] = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
-        if degraded := closed(kit.helpers):
+        if degraded := closed(kit.helpers) + flapping(kit.gates):
             status["degraded"] = degraded
         return web.json_response(status, status=503 if reasons else 200)
 

@@ -19,11 +19,15 @@ def ill() -> list[str]:
 
 
 @pytest.fixture
-def app(ill: list[str]) -> Any:
+def kit(ill: list[str]) -> Any:
+    health = SimpleNamespace(ill_reasons=lambda: ill, recovery=Recovery(400, 1000))
+    return SimpleNamespace(health=health, gates=(), helpers=(), pauses=SimpleNamespace(closed=list))
+
+
+@pytest.fixture
+def app(kit: Any) -> Any:
     consumer = SimpleNamespace(started=True, assignment=set)
     made = SimpleNamespace(pages={}, _consumer=consumer, consumer=consumer, rebalancing=False, in_recovery=True)
-    health = SimpleNamespace(ill_reasons=lambda: ill, recovery=Recovery(400, 1000))
-    kit: Any = SimpleNamespace(health=health, gates=(), helpers=(), pauses=SimpleNamespace(closed=list))
     probes.attach(made, kit)  # type: ignore[arg-type]
     return made
 
@@ -42,3 +46,10 @@ async def test_what_a_restart_would_mend_is_503_with_the_reason(app: Any, ill: l
     ill.append("score: no progress for 1300 s")
 
     assert await ask(app, "/healthz") == (503, {"status": "ill", "reasons": ["score: no progress for 1300 s"]})
+
+
+async def test_what_comes_and_goes_is_told_beside_what_is_worked_without(app: Any, kit: Any) -> None:
+    kit.gates = (SimpleNamespace(dependency="s3", is_open=True, flapping="it comes and goes: 3 times within 60 s"),)
+
+    _, said = await ask(app, "/readyz")
+    assert said["degraded"] == ["s3: it comes and goes: 3 times within 60 s"]

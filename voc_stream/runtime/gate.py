@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from voc_stream.errors import OutageError, OutsideError
@@ -19,6 +20,8 @@ Clock = Callable[[], float]
 
 # A gate that closes again within this many seconds, with nothing served, opened too early: its probe says less than the work does.
 _SOON = 60.0
+# A gate that closes so often within these seconds is one of a dependency that comes and goes.
+_FLAPS = 3
 NOT_YET = "it has not answered yet"
 
 
@@ -65,12 +68,19 @@ class Gate:
         self._pause = first_pause
         self._last_opened = self._last_success = float("-inf")
         self._serving: dict[str, Serving] = {}
+        self._closings: deque[float] = deque(maxlen=_FLAPS)
         metrics.DEPENDENCY_UP.labels(dependency).set(1)
 
     @property
     def is_open(self) -> bool:
         """Whether work may go through."""
         return self._opened.is_set()
+
+    @property
+    def flapping(self) -> str | None:
+        """Why an open gate is not to be relied on: the dependency comes and goes; None of one that does not."""
+        often = len(self._closings) == _FLAPS and self._clock() - self._closings[0] < _SOON
+        return f"it comes and goes: {_FLAPS} times within {_SOON:.0f} s" if often and self.is_open else None
 
     async def passed(self) -> None:
         """Wait until the gate is open."""
@@ -103,6 +113,7 @@ class Gate:
         self._opened.clear()
         if self._stopped:
             return
+        self._closings.append(self._clock())
         self._tell(error.reason)
         self._pause = self._longer() if self._opened_too_early() else self._first_pause
         self._shut(error.reason, error.retry_after)

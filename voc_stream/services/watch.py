@@ -117,6 +117,11 @@ def closed(gates: Sequence[Gate]) -> list[str]:
     return [f"{gate.dependency}: {gate.reason}" for gate in gates if not gate.is_open]
 
 
+def flapping(gates: Sequence[Gate]) -> list[str]:
+    """Return which dependencies are well just now and were not a moment ago, again and again."""
+    return [f"{gate.dependency}: {gate.flapping}" for gate in gates if gate.flapping is not None]
+
+
 def _assignment(consumer: Any) -> set[Any]:
     try:
         return set(consumer.assignment())

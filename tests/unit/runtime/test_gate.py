@@ -116,6 +116,23 @@ async def test_pauses_double_while_the_probe_is_content_and_the_work_fails(scene
     assert scene.pauses.asked == [1.0, 2.0, 4.0, 8.0, 8.0]
 
 
+async def test_what_comes_and_goes_is_told_while_it_is_there_until_it_has_stayed_for_a_minute(scene: Scene) -> None:
+    told = []
+    for _ in range(3):
+        scene.gate.close(DOWN)
+        await scene.next_probe()
+        told.append(scene.gate.flapping)
+        scene.pauses.entered.clear()
+        scene.clock.seconds += 15
+    assert told == [None, None, "it comes and goes: 3 times within 60 s"]
+
+    scene.gate.close(DOWN)
+    assert scene.gate.flapping is None, "it is told as one that is down"
+    await scene.next_probe()
+    scene.clock.seconds += 60
+    assert scene.gate.flapping is None
+
+
 @pytest.mark.parametrize("calm", ["a record is served", "a minute passes"])
 async def test_pauses_begin_anew_once(scene: Scene, calm: str) -> None:
     scene.gate.close(DOWN)
