@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from voc_stream.devstack.audit import Audit, Findings
+from voc_stream.devstack.demo_door import make_token, people_port, wait_open
 from voc_stream.devstack.demo_events import Counts, DemoEvents
 from voc_stream.devstack.demo_view import View
 from voc_stream.devstack.errors import StackError
@@ -57,28 +57,38 @@ class Demo:
         began = time.monotonic()
         self._say("starting Kafka, PostgreSQL, S3, ClickHouse, a recorder and the scoring service on this machine ...")
         with self._stack:
-            token = secrets.token_urlsafe(12)
-            worker = WorkerProcess(self._folder, self._folder / "state", self._folder / "logs" / "worker.log", PACE | {"SUMMARY_TOKEN": token})
+            port = people_port()
+            own = PACE | {"WEB_ENABLED": "true", "HTTP_PORT": str(port)}
+            worker = WorkerProcess(self._folder, self._folder / "state", self._folder / "logs" / "worker.log", own)
             worker.start()
             try:
                 worker.wait_ready()
                 self._say(f"worker      ready in {time.monotonic() - began:.0f} s since the start; its log is {worker.log}")
-                address = f"http://127.0.0.1:{worker.port}"
-                self._say(f"pages       {address}/healthz  {address}/readyz  {address}/metrics")
-                self._say(f"numbers     curl -H 'Authorization: Bearer {token}' {address}/tenants/tenant-01/summary")
+                self._say(f"operator    http://127.0.0.1:{worker.port}/readyz  http://127.0.0.1:{worker.port}/metrics")
+                self._tell_way_in(port)
                 outcome = asyncio.run(self._watch(worker, once=once))
             finally:
                 if worker.poll() is None:
                     worker.stop()
         return 0 if outcome is None else self._report(*outcome)
 
+    def _tell_way_in(self, port: int) -> None:
+        token = asyncio.run(make_token(self._settings()))
+        wait_open(port)
+        address = f"http://127.0.0.1:{port}"
+        self._say(f"numbers     curl -H 'Authorization: Bearer {token}' {address}/tenants/tenant-01/summary")
+        self._say(f"open        {address}/  and log in with the token  {token}")
+
+    def _settings(self) -> Settings:
+        endpoints = read_endpoints(self._folder / "endpoints.env")
+        return load_settings(**{name.lower(): value for name, value in endpoints.items() if name.lower() in Settings.model_fields})
+
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     async def _watch(self, worker: WorkerProcess, *, once: bool) -> tuple[list[str], Findings, Counts] | None:
-        endpoints = read_endpoints(self._folder / "endpoints.env")
-        simulator = Simulator(endpoints)
-        settings = load_settings(**{name.lower(): value for name, value in endpoints.items() if name.lower() in Settings.model_fields})
+        simulator = Simulator(read_endpoints(self._folder / "endpoints.env"))
+        settings = self._settings()
         async with Audit(settings) as audit, Stories(settings) as stories, DemoEvents(settings, once=once, say=self._say) as events:
             await self._until_done(_Sources(simulator, audit, stories, events), worker, once=once)
             if not once:
