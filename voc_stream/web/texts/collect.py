@@ -48,10 +48,10 @@ def collect(folder: Path = CATALOGUES) -> Iterator[str]:
     Args:
         folder: where the catalogues are.
     """
-    sentences = said()
     for language in LANGUAGES:
         catalogue = read(language, folder)
-        catalogue.update(sentences, no_fuzzy_matching=True, update_creation_date=False)
+        # Read anew: what is new becomes a part of the catalogue, and must not be part of the next one.
+        catalogue.update(said(), no_fuzzy_matching=True, update_creation_date=False)
         for message in catalogue:
             if message.id and language == "en":
                 message.string = message.id
