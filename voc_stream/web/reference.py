@@ -5,8 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, Security
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from voc_stream.web.who import admitted
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _BOUNDS = {"minimum": "≥", "maximum": "≤", "maxLength": "length ≤", "pattern": "like"}
@@ -18,7 +20,7 @@ table { border-collapse: collapse; width: 100%; } th, td { text-align: left; ver
 td:first-child { font-family: ui-monospace, monospace; white-space: nowrap; }
 """
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Security(admitted)])
 
 
 @router.get("/openapi.json")

@@ -114,12 +114,18 @@ def credentials(connection: HTTPConnection) -> Credentials:
     return found
 
 
-async def _admitted(
+async def admitted(
     request: Request,
     needed: SecurityScopes,
     _bearer: Annotated[object, Security(HTTPBearer(auto_error=False, description="A token of ours, or a JWT of the identity provider."))],
     _cookie: Annotated[object, Security(APIKeyCookie(name="voc_session", auto_error=False, description="A browser's session."))],
 ) -> Caller:
+    """Return who is asking, if they have the scopes that a route needs.
+
+    Raises:
+        Problem: 401, 403.
+        OutsideError: PostgreSQL or the identity provider does not tell.
+    """
     caller = await identify(request)
     if caller.session and request.method not in _SAFE:
         await _same_site(request)
@@ -129,11 +135,11 @@ async def _admitted(
     return caller
 
 
-Anyone = Annotated[Caller, Security(_admitted)]
-Reader = Annotated[Caller, Security(_admitted, scopes=["read"])]
-Seer = Annotated[Caller, Security(_admitted, scopes=["original"])]
-Operator = Annotated[Caller, Security(_admitted, scopes=["operate"])]
-Admin = Annotated[Caller, Security(_admitted, scopes=["admin"])]
+Anyone = Annotated[Caller, Security(admitted)]
+Reader = Annotated[Caller, Security(admitted, scopes=["read"])]
+Seer = Annotated[Caller, Security(admitted, scopes=["original"])]
+Operator = Annotated[Caller, Security(admitted, scopes=["operate"])]
+Admin = Annotated[Caller, Security(admitted, scopes=["admin"])]
 
 
 def csrf_token(connection: HTTPConnection) -> str:
