@@ -11,6 +11,7 @@ import asyncpg
 
 from voc_stream.clients.postgres import Connection, Database
 from voc_stream.clients.reader import reading
+from voc_stream.services.kept import Kept
 from voc_stream.services.reading_answers import AgentDay, AgentReport, Agents, AgentShown
 from voc_stream.stages.days import Days
 from voc_stream.stages.ranking import NO_SCORES, Field, Scores, ranks
@@ -63,9 +64,12 @@ class AgentsReading:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._rankings: Kept[_Ranking] = Kept()
 
     async def ranking(self, tenant_id: str, days: int, today: date) -> Agents:
         """Return a tenant's agents that had calls in these days: the best estimate first, those without a score last, `MOST` of them.
+
+        Of many calls the numbers may be some seconds old (see `Kept`).
 
         Args:
             tenant_id: whose.
@@ -73,9 +77,9 @@ class AgentsReading:
             today: in UTC.
         """
         time = Days(days, today)
+        ranking = await self._ranking(tenant_id, time)
+        shown = ranking.agents[:MOST]
         async with reading(self._db) as connection:
-            ranking = await _ranking(connection, tenant_id, time)
-            shown = ranking.agents[:MOST]
             names = await _names(connection, [agent.agent_id for agent in shown])
         agents = [agent.model_copy(update={"agent_name": names.get(agent.agent_id)}) for agent in shown]
         return Agents(days=days, first=time.first, last=today, mean=_rounded(ranking.mean), agents=agents)
@@ -90,11 +94,11 @@ class AgentsReading:
             today: in UTC.
         """
         time = Days(days, today)
+        ranking = await self._ranking(tenant_id, time)
+        agent = next((agent for agent in ranking.agents if agent.agent_id == agent_id), None)
+        if agent is None:
+            return None
         async with reading(self._db) as connection:
-            ranking = await _ranking(connection, tenant_id, time)
-            agent = next((agent for agent in ranking.agents if agent.agent_id == agent_id), None)
-            if agent is None:
-                return None
             names = await _names(connection, [agent_id])
             rows = await connection.fetch(_DAYS, tenant_id, agent_id, time.since, time.until)
         found = {row["day"]: row for row in rows}
@@ -108,12 +112,15 @@ class AgentsReading:
             by_day=[_day(day, found.get(day)) for day in time.each()],
         )
 
+    async def _ranking(self, tenant_id: str, time: Days) -> _Ranking:
+        return await self._rankings.of((tenant_id, time), lambda: self._counted(tenant_id, time))
 
-async def _ranking(connection: Connection, tenant_id: str, time: Days) -> _Ranking:
-    rows = await connection.fetch(_AGENTS, tenant_id, time.before, time.since, time.until)
-    now = {row["agent_id"]: _Counted.of(row) for row in rows if row["is_now"] and row["agent_id"]}
-    before = {row["agent_id"]: _Counted.of(row) for row in rows if not row["is_now"] and row["agent_id"]}
-    return _ranked(now, before)
+    async def _counted(self, tenant_id: str, time: Days) -> _Ranking:
+        async with reading(self._db) as connection:
+            rows = await connection.fetch(_AGENTS, tenant_id, time.before, time.since, time.until)
+        now = {row["agent_id"]: _Counted.of(row) for row in rows if row["is_now"] and row["agent_id"]}
+        before = {row["agent_id"]: _Counted.of(row) for row in rows if not row["is_now"] and row["agent_id"]}
+        return _ranked(now, before)
 
 
 def _ranked(now: Mapping[str, _Counted], before: Mapping[str, _Counted]) -> _Ranking:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -13,7 +13,9 @@ from voc_stream.clients.postgres import Connection, Database
 from voc_stream.clients.reader import reading
 from voc_stream.errors import OutsideError, RejectedError
 from voc_stream.events.calls import Transcript
+from voc_stream.security.vault import SealError
 from voc_stream.services.export import LARGEST_TRANSCRIPT
+from voc_stream.services.originals import Originals
 from voc_stream.services.reading_answers import (
     CallShown,
     Composed,
@@ -59,23 +61,16 @@ ORDER BY started_at, id LIMIT {MOST_SEGMENTS}
 _details = msgspec.json.Decoder(Details)
 
 
-class Originals(Protocol):
-    """Who has transcripts as they were said."""
-
-    async def original_transcript(self, tenant_id: str, call_id: str) -> bytes | None:
-        """Return a transcript in JSON; None where there is none."""
-
-
 class CallReading:
     """Tells of one call. Its methods raise `OutsideError`s.
 
     Args:
         db: the pool.
         objects: where transcripts lie.
-        originals: where they lie as they were said; None: nowhere.
+        originals: where they lie as they were said.
     """
 
-    def __init__(self, db: Database, objects: ObjectStore, originals: Originals | None = None) -> None:
+    def __init__(self, db: Database, objects: ObjectStore, originals: Originals) -> None:
         self._db = db
         self._objects = objects
         self._originals = originals
@@ -86,7 +81,7 @@ class CallReading:
         Args:
             tenant_id: whose.
             call_id: which.
-            original: with the transcript as it was said; whoever asks for it must be allowed to.
+            original: with the transcript as it was said, where that is kept; whoever asks for it must be allowed to.
         """
         async with reading(self._db) as connection:
             call = await connection.fetchrow(_CALL, tenant_id, call_id)
@@ -116,15 +111,15 @@ class CallReading:
     ) -> tuple[TranscriptShown | None, str | None]:
         key = next((row["transcript_key"] for row in results if row["transcript_key"]), None)
         try:
-            if original:
-                data = None if self._originals is None else await self._originals.original_transcript(tenant_id, call_id)
-            else:
-                data = await self._objects.get_bytes(key, LARGEST_TRANSCRIPT) if key else None
-            return (_shown(read_transcript(data), original=original) if data is not None else None), None
+            said = await self._originals.original_transcript(tenant_id, call_id) if original else None
+            if said is not None:
+                return _shown(read_transcript(said), original=True), None
+            data = await self._objects.get_bytes(key, LARGEST_TRANSCRIPT) if key else None
+            return (None if data is None else _shown(read_transcript(data), original=False)), None
+        except (SealError, msgspec.DecodeError):
+            return None, "it cannot be read"
         except RejectedError:
             return None, "it is kept no longer"
-        except msgspec.DecodeError:
-            return None, "it cannot be read"
         except OutsideError as error:
             # The rest of the call is worth seeing without it.
             return None, f"{error.dependency} does not answer"

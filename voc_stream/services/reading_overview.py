@@ -11,6 +11,7 @@ import asyncpg
 
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.reader import reading
+from voc_stream.services.kept import Kept
 from voc_stream.services.reading_answers import DayTotals, Overview, Topics, TopicShown, Totals
 from voc_stream.stages.days import Days
 from voc_stream.stages.two_minutes import BUDGET_SECONDS
@@ -90,33 +91,39 @@ class OverviewReading:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._overviews: Kept[Overview] = Kept()
+        self._topics: Kept[Topics] = Kept()
 
     async def of(self, tenant_id: str, days: int, today: date) -> Overview:
-        """Return a tenant's calls in numbers.
+        """Return a tenant's calls in numbers; of many calls they may be some seconds old (see `Kept`).
 
         Args:
             tenant_id: whose.
             days: how many, today included; they are compared with as many before.
             today: in UTC.
         """
-        time = Days(days, today)
+        return await self._overviews.of((tenant_id, days, today), lambda: self._overview(tenant_id, Days(days, today)))
+
+    async def topics(self, tenant_id: str, days: int, today: date) -> Topics:
+        """Return what a tenant's calls were about, `MOST_TOPICS` topics; see `of`."""
+        return await self._topics.of((tenant_id, days, today), lambda: self._topics_of(tenant_id, Days(days, today)))
+
+    async def _overview(self, tenant_id: str, time: Days) -> Overview:
         async with reading(self._db) as connection:
             rows = await connection.fetch(_DAYS, tenant_id, time.before, time.until)
         sums = {row["day"]: _Sums.of(row) for row in rows}
         now = {day: sums.get(day, _Sums()) for day in time.each()}
         before = [each for day, each in sums.items() if day < time.first]
         return Overview(
-            days=days,
+            days=time.count,
             first=time.first,
-            last=today,
+            last=time.last,
             now=Totals(**_Sums.total(now.values()).shown()),
             before=Totals(**_Sums.total(before).shown()),
             by_day=[DayTotals(day=day, **each.shown()) for day, each in now.items()],
         )
 
-    async def topics(self, tenant_id: str, days: int, today: date) -> Topics:
-        """Return what a tenant's calls were about, `MOST_TOPICS` topics; see `of`."""
-        time = Days(days, today)
+    async def _topics_of(self, tenant_id: str, time: Days) -> Topics:
         async with reading(self._db) as connection:
             rows = await connection.fetch(_TOPICS, tenant_id, time.before, time.until, time.since)
         now = {row["topic"]: _Sums.of(row) for row in rows if row["is_now"]}
@@ -124,7 +131,7 @@ class OverviewReading:
         calls = sum(each.calls for each in now.values())
         topics = [_topic(topic, now.get(topic, _Sums()), before.get(topic, _Sums()), calls) for topic in now.keys() | before.keys()]
         ordered = sorted(topics, key=lambda shown: (-shown.calls, shown.topic is None, shown.topic or ""))
-        return Topics(days=days, first=time.first, last=today, calls=calls, topics=ordered[:MOST_TOPICS])
+        return Topics(days=time.count, first=time.first, last=time.last, calls=calls, topics=ordered[:MOST_TOPICS])
 
 
 def _topic(topic: str | None, now: _Sums, before: _Sums, calls: int) -> TopicShown:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
+from voc_stream.services.originals import Originals
 from voc_stream.services.reading_agents import AgentsReading
 from voc_stream.services.reading_alerts import AlertsReading
-from voc_stream.services.reading_call import CallReading, Originals
+from voc_stream.services.reading_call import CallReading
 from voc_stream.services.reading_calls import CallsReading
 from voc_stream.services.reading_overview import OverviewReading
 from voc_stream.services.reading_search import SearchReading
@@ -21,10 +22,10 @@ class Readings:
         db: PostgreSQL.
         warehouse: ClickHouse.
         objects: S3.
-        originals: where transcripts lie as they were said; None: nowhere.
+        originals: where transcripts lie as they were said.
     """
 
-    def __init__(self, db: Database, warehouse: ClickHouse, objects: ObjectStore, originals: Originals | None = None) -> None:
+    def __init__(self, db: Database, warehouse: ClickHouse, objects: ObjectStore, originals: Originals) -> None:
         self.calls = CallsReading(db)
         self.call = CallReading(db, objects, originals)
         self.timeline = TimelineReading(db)

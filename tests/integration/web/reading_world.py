@@ -16,6 +16,7 @@ import msgspec
 from tests.calls import at, audio_ready, enriched_call, errored, scoring_result
 from tests.voc import store as store_events
 from tests.web_desk import Keyring, real_desk, served
+from voc_stream.clients.call_originals import keep_original
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.composite_store import CompositeStore
@@ -38,6 +39,7 @@ TURNS = (
     Turn(speaker="customer", start=2.5, end=6.0, text="My <b>router</b> is broken & I want a refund, please."),
 )
 ATTACK = "=1+1"
+ORIGINAL = "Good morning Mister Miller, how can I help?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ async def reading_world(settings: Settings) -> AsyncIterator[World]:
 
 async def _fill(settings: Settings, db: Database, warehouse: Warehouse, objects: ObjectStore) -> None:
     run = uuid.uuid4().hex[:8]
-    store = CallStore(db, Vault(settings.encryption_keys, settings.pii_key_id), settings)
+    vault = Vault(settings.encryption_keys, settings.pii_key_id)
+    store = CallStore(db, vault, settings)
     transcript = Transcript(language="en", turns=TURNS)
     key = f"transcripts/test/{run}/c1.json"
     await objects.put_bytes(key, json.dumps(msgspec.to_builtins(transcript)).encode(), content_type="application/json", metadata={}, tags={})
@@ -141,6 +144,7 @@ async def _fill(settings: Settings, db: Database, warehouse: Warehouse, objects:
         )
         await CompositeStore(db).merge(_sides(said, result.scored_at, result.model_version))
         if result.transcript_key:
+            await _keep_original(db, vault, said.call_id)
             annotation = Annotation(sentiment=said.sentiment, sentiment_source="rule", topic=said.topic)
             events.append((encode(call_event(result, transcript)), annotation))
     await store_events(warehouse, events)
@@ -160,6 +164,12 @@ def _sides(said: Said, moment: datetime, model: str) -> list[CallSides]:
         CallSides(said.tenant, said.call_id, weight, quality),
         *([] if feeling is None else [CallSides(said.tenant, said.call_id, weight, None, feeling)]),
     ]
+
+
+async def _keep_original(db: Database, vault: Vault, call_id: str) -> None:
+    said = Transcript(turns=(Turn(speaker="agent", start=0.5, end=2.0, text=ORIGINAL),))
+    async with db.transaction() as connection:
+        assert await keep_original(connection, vault, call_id, msgspec.json.encode(said))
 
 
 async def _alert(db: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.databases import own_schema, own_warehouse
-from tests.integration.web.reading_world import AUDIO, CALLS, NOON, TURNS, World, reading_world
+from tests.integration.web.reading_world import AUDIO, CALLS, NOON, ORIGINAL, TURNS, World, reading_world
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.devstack.stack import Stack
 from voc_stream.schema.clickhouse import ClickHouseSchema
@@ -161,7 +161,10 @@ async def test_a_call_that_failed_has_no_score_card(world: World) -> None:
 
 async def test_a_transcript_as_it_was_said_needs_the_scope(world: World) -> None:
     assert (await world.get("/calls/c1?original=true")).status_code == 403
-    assert (await world.get("/calls/c1?original=true", scope="original")).status_code == 200
+    seen = (await world.get("/calls/c1?original=true", scope="original")).json()["transcript"]
+    assert (seen["original"], seen["turns"][0]["text"]) == (True, ORIGINAL)
+    kept = (await world.get("/calls/c3?original=true", scope="original")).json()
+    assert kept["transcript"] is None
     assert ("call c1", "acme") in await world.audited("original transcript read")
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from voc_stream.events.base import EARLIEST, LATEST
+from voc_stream.services.originals import Originals
 from voc_stream.services.readings import Readings
 from voc_stream.stages.days import MOST_DAYS
 from voc_stream.web.desk import Desk, desk_of
@@ -67,7 +68,7 @@ def readings_at(desk: Desk) -> Readings:
     """Return the readings of a desk, made at the first use."""
     found: Readings | None = desk.parts.get(_NAME)
     if found is None:
-        found = desk.parts[_NAME] = Readings(desk.db, desk.warehouse, desk.objects, desk.parts.get("originals"))
+        found = desk.parts[_NAME] = Readings(desk.db, desk.warehouse, desk.objects, Originals(desk.db, desk.vault))
     return found
 
 
