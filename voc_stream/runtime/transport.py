@@ -28,6 +28,8 @@ from voc_stream.runtime.state import ROOM_SECONDS
 logger = get_logger(__name__)
 
 COMMIT_TIMEOUT = 5.0
+# Between two looks whether a rebalance is over, by a fetch that began in one.
+REBALANCING_SECONDS = 0.05
 
 
 class DataLossError(Exception):
@@ -315,12 +317,34 @@ class Consumer(driver.Consumer):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread, calm while Kafka is down; the intake's lease hears of every sign of life."""
 
+    _fetching: asyncio.Future[Any] | None = None
+
     async def on_start(self) -> None:
         """Start the client; it joins the group once it has a subscription."""
         await super().on_start()
         keep_as_parsed(self._consumer)
         if not self.app.client_only:
             self.app.intake.lease.watch(self._consumer._coordinator)  # noqa: SLF001 - it has no public name
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """End the fetch that is under way, which would wait for the rebalance's end, and the rebalance for it; what it has not handed out stays."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+        await super().on_partitions_revoked(revoked)
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - the base class's signature
+        max_records: int | None = None,
+    ) -> Any:
+        if consumer._fetcher._subscriptions.reassignment_in_progress:  # noqa: SLF001 - no public way
+            await asyncio.sleep(REBALANCING_SECONDS)
+            return {}
+        self._fetching = asyncio.ensure_future(super()._fetch_records(consumer, active_partitions, timeout, max_records))
+        await asyncio.wait({self._fetching})
+        return {} if self._fetching.cancelled() else self._fetching.result()
 
     def close(self) -> None:
         """Do nothing: the stop that is under way closes the client in order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -514,3 +515,46 @@ async def test_a_rebalance_that_meets_a_stop_leaves_closing_the_client_to_the_st
     thread._consumer = SimpleNamespace(_closed=False)
     thread.close()
     assert not thread._consumer._closed
+
+
+async def test_a_fetch_ends_when_a_rebalance_begins_and_what_it_has_not_handed_out_stays(thread: FetchingThread) -> None:
+    """It would wait in aiokafka for the rebalance's end, and the rebalance for it: five seconds, and no last commit."""
+    fetching = asyncio.create_task(thread._fetch_records(thread._consumer, {SOURCE}, timeout=3600))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    thread.subscriptions.reassignment_in_progress = True
+    await thread.on_partitions_revoked({SOURCE})
+    thread.records = {SOURCE: [record(0)]}
+    assert await fetching == {}
+    assert await thread._fetch_records(thread._consumer, {SOURCE}, timeout=3600) == {}
+    assert thread.revoked == [{SOURCE}]
+
+    thread.subscriptions.reassignment_in_progress = False
+    assert await thread._fetch_records(thread._consumer, {SOURCE}, timeout=3600) == {SOURCE: [record(0)]}
+
+
+class FetchingThread(ConsumerThread):
+    """The consumer's thread on a fetcher in memory that waits until there are records."""
+
+    def __init__(self) -> None:
+        self.records: dict[TP, list[ConsumerRecord]] = {}
+        self.revoked: list[set[TP]] = []
+        self.subscriptions = SimpleNamespace(reassignment_in_progress=False, fetch_context=nullcontext)
+        fetcher = SimpleNamespace(_subscriptions=self.subscriptions, _closed=False, fetched_records=self._fetched)
+        self._consumer: Any = SimpleNamespace(_fetcher=fetcher, _closed=False)
+        self.app = SimpleNamespace(on_rebalance_start=lambda: None)
+        self.consumer: Any = SimpleNamespace(flow_active=True, threadsafe_partitions_revoked=self._revoke)
+        self.thread_loop = asyncio.get_running_loop()
+
+    async def _fetched(self, _partitions: object, *, timeout: float, **_: object) -> dict[TP, list[ConsumerRecord]]:  # noqa: ASYNC109 - aiokafka's
+        if not self.records:
+            await asyncio.sleep(timeout)
+        return self.records
+
+    async def _revoke(self, _loop: object, revoked: set[TP]) -> None:
+        self.revoked.append(revoked)
+
+
+@pytest.fixture
+async def thread() -> FetchingThread:
+    return FetchingThread()
