@@ -17,7 +17,10 @@ from voc_stream.stages.outcome import Outcome
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent; its recordings are copied side by side."""
-    fetcher = Fetcher(store=kit.calls, recordings=kit.recordings, places=kit.downloads, settings=kit.settings, topic=topics.AUDIO_READY)
+    fetcher = Fetcher(
+        store=kit.calls, recordings=kit.recordings, privacy=kit.privacy, objects=kit.objects, places=kit.downloads, settings=kit.settings,
+        topic=topics.AUDIO_READY,
+    )  # fmt: skip
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await fetcher.fetch(delivery.event, delivery.facts) for delivery in deliveries]

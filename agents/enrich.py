@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from voc_stream import topics
 from voc_stream.events.base import Decoder
 from voc_stream.events.calls import RawCall
 from voc_stream.kit import App, Kit
 from voc_stream.runtime.stage import Delivery, Stage, by_policy
 from voc_stream.stages.enrich import enrich as enriched
-from voc_stream.stages.outcome import Outcome
+from voc_stream.stages.outcome import Drop, Outcome
 from voc_stream.stages.retry import RetryPolicy
 
 
@@ -20,7 +22,13 @@ def attach(app: App, kit: Kit) -> None:
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         tenants = kit.tenants.current()
-        return [enriched(delivery.event, delivery.facts, tenants, topics.CALLS_ENRICHED) for delivery in deliveries]
+        calls = [delivery.event for delivery in deliveries]
+        known = [replace(call, tenant_id=tenants.tenant_of(call.service, call.skill)) for call in calls]
+        standings = await kit.privacy.standings(known, [call.other_parties for call in calls])
+        return [
+            Drop("forgotten") if standing.forgotten else enriched(delivery.event, delivery.facts, tenants, topics.CALLS_ENRICHED)
+            for delivery, standing in zip(deliveries, standings, strict=True)
+        ]
 
     stage = Stage("enrich", Decoder(RawCall), work, by_policy(RetryPolicy(attempts=5)), ("postgres",), in_flight=2000, chunk=500)
     runner = kit.runner(stage)

@@ -20,7 +20,7 @@ from voc_stream.stages.retry import RetryPolicy
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent; results go to ClickHouse in batches."""
-    exporter = Exporter(warehouse=kit.warehouse, objects=kit.objects, composite=kit.composite, topic=topics.VOC_CALLS)
+    exporter = Exporter(warehouse=kit.warehouse, objects=kit.objects, composite=kit.composite, privacy=kit.privacy, topic=topics.VOC_CALLS)
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return await exporter.export(deliveries)

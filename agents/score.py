@@ -17,7 +17,10 @@ from voc_stream.stages.score import STAGE
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent."""
-    judge = Judge(store=kit.calls, objects=kit.objects, scoring=kit.scoring, places=kit.scores, settings=kit.settings, topic=topics.SCORING_RESULTS)
+    judge = Judge(
+        store=kit.calls, objects=kit.objects, scoring=kit.scoring, privacy=kit.privacy, redactor=kit.redactor, places=kit.scores,
+        settings=kit.settings, topic=topics.SCORING_RESULTS,
+    )  # fmt: skip
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return [await judge.score(delivery.event, delivery.facts) for delivery in deliveries]

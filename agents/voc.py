@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from voc_stream import topics
+from voc_stream.clients.forgotten_store import ForgottenStore
 from voc_stream.events.voc import decode_voc
 from voc_stream.kit import App, Kit
 from voc_stream.runtime.window_lane import Refusal, WindowRules
+from voc_stream.services.event_privacy import EventPrivacy
 from voc_stream.stages.validate import refusing
 
 
@@ -30,6 +32,7 @@ def attach(app: App, kit: Kit) -> None:
         decode=decode_voc,
         refuse=refuse,
         annotator=kit.annotating,
+        privacy=EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db)),
         moved_tenants=frozenset(settings.voc_overflow_tenants),
     )
     runner = kit.windowed(rules, hooks=(kit.composite.heard,))

@@ -37,6 +37,7 @@ from voc_stream import cli, probes, topics
 from voc_stream.clients.alert_outbox import AlertOutbox
 from voc_stream.clients.alert_readings import AlertReadings
 from voc_stream.clients.alert_store import AlertStore
+from voc_stream.clients.call_privacy import CallPrivacy
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.composite_store import CompositeStore
@@ -50,6 +51,7 @@ from voc_stream.clients.voc_feelings import VocFeelings
 from voc_stream.clients.webhook import WebhookClient
 from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
+from voc_stream.nlp.redaction import Redactor
 from voc_stream.nlp.topics import TopicClassifier
 from voc_stream.runtime.broken_writes import tell_broken_writes
 from voc_stream.runtime.fetch_close import close_fetchers_whole
@@ -118,6 +120,10 @@ def _kit(app: App, settings: Settings) -> Kit:
         keywords = topics_file(settings)
     except FileError as error:
         raise SettingsError(str(error)) from None
+    try:
+        redactor = Redactor(settings.redact_regions, settings.redact_national_ids)
+    except ValueError as error:
+        raise SettingsError(f"REDACT_NATIONAL_IDS or REDACT_REGIONS: {error}") from None
     vault = Vault(settings.encryption_keys, settings.pii_key_id)
     publisher = Publisher(app)
     db = Database(settings)
@@ -160,6 +166,8 @@ def _kit(app: App, settings: Settings) -> Kit:
         publisher=publisher,
         db=db,
         calls=calls,
+        privacy=CallPrivacy(db, vault),
+        redactor=redactor,
         objects=objects,
         recorder=recorder,
         recordings=Recordings(recorder, objects),

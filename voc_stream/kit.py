@@ -12,6 +12,7 @@ from aiohttp.web import Request, StreamResponse
 from tables.calls_seen import CallsSeen
 from tables.event_ranges import EventRanges
 from voc_stream import topics
+from voc_stream.clients.call_privacy import CallPrivacy
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
@@ -20,6 +21,7 @@ from voc_stream.clients.recorder import RecorderClient
 from voc_stream.clients.recordings import Recordings
 from voc_stream.clients.scoring import ScoringClient
 from voc_stream.clients.webhook import WebhookClient
+from voc_stream.nlp.redaction import Redactor
 from voc_stream.runtime.boot import PagesFirst
 from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.intake import Intake
@@ -68,6 +70,8 @@ class Kit:
     publisher: Publisher
     db: Database
     calls: CallStore
+    privacy: CallPrivacy
+    redactor: Redactor
     objects: ObjectStore
     recorder: RecorderClient
     recordings: Recordings

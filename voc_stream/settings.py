@@ -241,6 +241,9 @@ class Settings(BaseSettings):
     # Personal data
     pii_keys: SecretStr = SecretStr("")
     pii_key_id: str = ""
+    redact_regions: CommaList = ("US", "VN")
+    redact_national_ids: CommaList = ("us.ssn", "vn.cccd")
+    backup_retention_days: Annotated[int, Field(ge=0, le=3650)] = 30
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tests.fakes.faults import PlannedFaults
+from voc_stream.clients.object_removal import Removed
 from voc_stream.clients.object_store import Metadata, Tags
 from voc_stream.clients.streams import ByteStream
 from voc_stream.errors import RejectedError
@@ -88,6 +89,10 @@ class FakeObjectStore(PlannedFaults):
     async def sizes(self, keys: Collection[str]) -> dict[str, int]:
         self.check("sizes")
         return {key: len(self.objects[key].data) for key in keys if key in self.objects}
+
+    async def delete_versions(self, keys: Collection[str]) -> Removed:
+        self.check("delete_versions")
+        return Removed(sum(self.objects.pop(key, None) is not None for key in set(keys)))
 
     async def abort_orphans(self, older_than: timedelta) -> int:  # noqa: ARG002 - uploads in memory leave nothing
         self.check("abort_orphans")

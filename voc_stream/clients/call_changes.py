@@ -39,12 +39,18 @@ logger = structlog.get_logger(__name__)
 _LOCK = "SELECT call_id, status FROM call WHERE call_id = ANY($1::varchar[]) ORDER BY call_id FOR UPDATE"
 _LOCK_AT_ONCE = f"{_LOCK} NOWAIT"
 
-# A call that is there stays as it is; only one that no tenant was known for may get its tenant.
+# A call that is there stays as it is; only one that no tenant was known for may get its tenant. What was forgotten does not come back: whoever
+# forgets waits until those who write now are done, and who writes later sees it (ADR 26).
 _INSERT_CALLS = """
 INSERT INTO call (call_id, tenant_id, started_at, ended_at, agent_id, customer_ref, skill, service, switch_call_id,
                   metadata_version, event_ts, ingest_uuid)
 SELECT * FROM unnest($1::varchar[], $2::varchar[], $3::timestamptz[], $4::timestamptz[], $5::varchar[], $6::varchar[], $7::varchar[], $8::varchar[],
                      $9::varchar[], $10::int[], $11::timestamptz[], $12::uuid[])
+         AS given (call_id, tenant_id, started_at, ended_at, agent_id, customer_ref)
+WHERE NOT EXISTS (SELECT FROM forgotten AS f WHERE
+    (f.scope = 'call' AND f.subject = given.call_id AND (f.tenant_id = given.tenant_id OR given.tenant_id = 'unassigned'))
+    OR (f.tenant_id = given.tenant_id AND f.until >= given.started_at
+        AND ((f.scope = 'tenant' AND f.subject = '') OR (f.scope = 'customer' AND f.subject = given.customer_ref))))
 ON CONFLICT (call_id) DO UPDATE
 SET tenant_id = EXCLUDED.tenant_id, customer_ref = EXCLUDED.customer_ref,
     metadata_version = EXCLUDED.metadata_version, event_ts = EXCLUDED.event_ts, ingest_uuid = EXCLUDED.ingest_uuid

@@ -86,10 +86,10 @@ class Warehouse(ClickHouse):
         """Insert events as one block, into `voc_events` and its views; acknowledged when all of them have it. Several may run at once.
 
         Args:
-            rows: each of `event_row`; none is fine, too.
+            rows: each of `event_row`, or empty where there must be none; none is fine, too.
             token: names this block (`incarnation:topic:partition:first-last`); sent again, even with other rows, it adds nothing.
         """
-        if rows:
+        if any(rows):
             settings = {**_ONCE, **_ANY_PARTITIONS, **_WORDS_LATER, "insert_deduplication_token": token}
             await self.insert_binary("voc_events", COLUMNS, b"".join(rows), settings)
 

@@ -19,6 +19,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 from voc_stream.clients.byte_budget import ByteBudget
+from voc_stream.clients.object_removal import Removed, remove_versions
 from voc_stream.clients.s3_faults import DEPENDENCY, bounded, code_of, faults
 from voc_stream.clients.s3_parts import Parts, crc32_of
 from voc_stream.clients.s3_put import DirectPut
@@ -183,6 +184,11 @@ class ObjectStore:
                     if there and there[-1]["Key"] >= last:
                         break
         return found
+
+    async def delete_versions(self, keys: Collection[str]) -> Removed:
+        """Delete every version of some objects, but for what object lock holds; what is not there counts for nothing."""
+        async with bounded(self._bucket, self._patience(0) * (1 + len(keys))):
+            return await remove_versions(self._client, self._bucket, keys)
 
     async def abort_orphans(self, older_than: timedelta) -> int:
         """Abort the uploads that a killed worker left: begun, and last added to, longer ago than `older_than`. Return how many."""

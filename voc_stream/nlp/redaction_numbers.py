@@ -49,10 +49,13 @@ class Numbers:
         national_ids: `vn.cccd`, or modules of python-stdnum.
 
     Raises:
-        ValueError: there is no such module; the message names it.
+        ValueError: there is no such country or module; the message names it.
     """
 
     def __init__(self, regions: tuple[str, ...], national_ids: tuple[str, ...]) -> None:
+        for region in regions:
+            if region not in phonenumbers.SUPPORTED_REGIONS:
+                raise ValueError(f"no such country: {region!r}")
         self._regions = regions
         self._ids = {name: _validator(name) for name in national_ids}
         self._lettered = [valid for name, valid in self._ids.items() if name not in {"us.ssn", "vn.cccd"}]

@@ -81,8 +81,9 @@ ALERT_OUTBOX_AGE = Gauge("voc_alert_outbox_oldest_seconds", "Age of the oldest a
 
 EVENTS_CONSUMED = Counter("voc_events_consumed", "Customer events taken into a window.", ("topic",), registry=REGISTRY)
 EVENTS_PROCESSED = Counter(
-    "voc_events_processed", "Customer events done with: stored, duplicate, dead_letter, moved.", ("topic", "outcome"), registry=REGISTRY
+    "voc_events_processed", "Customer events done with: stored, duplicate, dead_letter, moved, forgotten.", ("topic", "outcome"), registry=REGISTRY
 )
+EVENTS_REDACTED = Counter("voc_events_redacted", "Customer events in which personal data was replaced by marks.", registry=REGISTRY)
 BATCH_SECONDS = Histogram(
     "voc_batch_process_seconds", "One window of customer events, from its last record's arrival to its end.", buckets=_SECONDS, registry=REGISTRY
 )

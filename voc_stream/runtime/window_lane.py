@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Protocol
 
 from faust.types import TP
 
+from voc_stream.errors import OutsideError
 from voc_stream.events.voc import VocEvent
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
@@ -48,6 +49,9 @@ SOON_SECONDS = 0.2
 TRIED_RECORDS = 50
 SWEEP_SECONDS = 60.0
 
+# In the place of a value that must not be stored: its row is empty, and nothing of it is inserted.
+FORGOTTEN = b""
+
 Decode = Callable[[bytes | None], VocEvent]
 Refusal = Callable[[VocEvent], DeadLetter | None]
 
@@ -57,6 +61,20 @@ class Annotates(Protocol):
 
     async def annotate(self, events: Sequence[VocEvent]) -> Sequence[Annotation]:
         """Return the annotation of each event; never raises for a model that is down, and is bounded in time."""
+
+
+class Cleans(Protocol):
+    """What takes out of events what may not be stored."""
+
+    @property
+    def knows(self) -> bool:
+        """Whether `refresh` ever succeeded."""
+
+    async def refresh(self) -> None:
+        """Learn what may not be stored, if that was not just done."""
+
+    async def clean(self, events: list[VocEvent], values: Sequence[bytes]) -> list[bytes]:
+        """Return the values as they may be stored, FORGOTTEN for none; the events are replaced likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +89,7 @@ class WindowRules:
         token_seconds: for how long ClickHouse surely remembers a token.
         decode: bytes to event.
         refuse: at this time, why an event cannot be stored, or None.
+        privacy: cleans what is stored, and what annotations are made of; None: everything is stored as it came.
         moved_tenants: whose events go to the overflow topic, unless they come from it.
     """
 
@@ -83,6 +102,7 @@ class WindowRules:
     decode: Decode
     refuse: Callable[[datetime], Refusal]
     annotator: Annotates
+    privacy: Cleans | None = None
     moved_tenants: frozenset[str] = frozenset()
 
 
@@ -282,22 +302,37 @@ class Lane:
         for _ in seen.making_ready(len(window.events)):
             await asyncio.sleep(0)
         row = window.settle(seen, self._moving())
+        values = await self._cleaned(window)
         annotations = await rules.annotator.annotate(window.events)
-        formed = Formed(window, await self._rows(window, annotations), annotations, parts)
+        formed = Formed(window, await self._rows(window, values, annotations), annotations, parts)
         await self._performer.perform(deliver(window, row, self._now_ms, int(rules.token_seconds * 1000)), formed)
         if not told and not window.letters:
             self._tools.pauses.note(STAGE, len(window.records), {})
         return row
 
-    async def _rows(self, window: Window, annotations: Sequence[Annotation]) -> list[bytes]:
+    async def _cleaned(self, window: Window) -> list[bytes]:
+        values = [record.value or b"" for record in window.records]
+        privacy = self._rules.privacy
+        if privacy is None:
+            return values
+        if privacy.knows:
+            with suppress(OutsideError):
+                await privacy.refresh()
+        else:
+            await self.patience.through_outages(privacy.refresh)
+        return await privacy.clean(window.events, values)
+
+    async def _rows(self, window: Window, values: Sequence[bytes], annotations: Sequence[Annotation]) -> list[bytes]:
         incarnation, topic, partition = window.place
         processed_ms = window.processed_ms
         rows: list[bytes] = []
         for start in range(0, len(window.events), SLICE):
             stop = start + SLICE
             rows += [
-                event_row(event, record.value or b"", annotation, topic, partition, record.offset, incarnation, processed_ms)
-                for event, record, annotation in zip(window.events[start:stop], window.records[start:stop], annotations[start:stop], strict=True)
+                event_row(event, value, annotation, topic, partition, record.offset, incarnation, processed_ms) if value else FORGOTTEN
+                for event, record, value, annotation in zip(
+                    window.events[start:stop], window.records[start:stop], values[start:stop], annotations[start:stop], strict=True
+                )
             ]
             await asyncio.sleep(0)
         return rows

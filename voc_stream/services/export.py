@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from voc_stream.clients.call_privacy import CallPrivacy
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.errors import RejectedError
@@ -16,18 +17,20 @@ from voc_stream.events.calls import ScoringResult, Transcript
 from voc_stream.runtime.stage import Delivery
 from voc_stream.services.composite import Composite
 from voc_stream.stages.export import export, read_transcript, wants_transcript
-from voc_stream.stages.outcome import Outcome
+from voc_stream.stages.outcome import Drop, Outcome
 
 LARGEST_TRANSCRIPT = 32 << 20
+FORGOTTEN = "forgotten"
 
 
 class Exporter:
     """Exports chunks of results; natural keys and tokens make a second time show nothing twice."""
 
-    def __init__(self, *, warehouse: Warehouse, objects: ObjectStore, composite: Composite, topic: str) -> None:
+    def __init__(self, *, warehouse: Warehouse, objects: ObjectStore, composite: Composite, privacy: CallPrivacy, topic: str) -> None:
         self._warehouse = warehouse
         self._objects = objects
         self._composite = composite
+        self._privacy = privacy
         self._topic = topic
 
     async def export(self, deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -36,6 +39,16 @@ class Exporter:
         Raises:
             OutsideError: ClickHouse, PostgreSQL or S3 failed.
         """
+        standings = await self._privacy.standings([delivery.event for delivery in deliveries])
+        outcomes: list[Outcome] = [Drop(FORGOTTEN)] * len(deliveries)
+        places = [place for place, standing in enumerate(standings) if not standing.forgotten]
+        for place, outcome in zip(places, await self._export([deliveries[place] for place in places]), strict=True):
+            outcomes[place] = outcome
+        return outcomes
+
+    async def _export(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        if not deliveries:
+            return []
         transcripts = await asyncio.gather(*(self._transcript(delivery.event) for delivery in deliveries))
         results = [delivery.event for delivery in deliveries]
         await self._warehouse.insert_scores(results, _token(results))

@@ -8,7 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from voc_stream.clients.call_privacy import CallPrivacy
 from voc_stream.clients.call_store import CallStore
+from voc_stream.clients.object_store import ObjectStore
 from voc_stream.errors import NotThereYetError, OutsideError
 from voc_stream.events.calls import EnrichedCall
 from voc_stream.runtime import metrics
@@ -16,9 +18,11 @@ from voc_stream.runtime.limit import Limit
 from voc_stream.settings import Settings
 from voc_stream.stages import download
 from voc_stream.stages.keys import inum_of
-from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Retry
+from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
 from voc_stream.stages.outside import Copied
 from voc_stream.stages.retry import RetryPolicy
+
+FORGOTTEN = "forgotten"
 
 
 class Copies(Protocol):
@@ -41,6 +45,8 @@ class Fetcher:
         *,
         store: CallStore,
         recordings: Copies,
+        privacy: CallPrivacy,
+        objects: ObjectStore,
         places: Limit,
         settings: Settings,
         topic: str,
@@ -48,6 +54,8 @@ class Fetcher:
     ) -> None:
         self._store = store
         self._recordings = recordings
+        self._privacy = privacy
+        self._objects = objects
         self._recorder_id = settings.avaya_recorder_id
         self._places = places
         self._policy = RetryPolicy(attempts=settings.download_attempts)
@@ -63,6 +71,8 @@ class Fetcher:
         Raises:
             OutsideError: recorder, S3 or PostgreSQL failed.
         """
+        if (await self._privacy.standing(call)).forgotten:
+            return Drop(FORGOTTEN)
         stored = await self._store.asset(call.call_id)
         if stored is not None:
             return download.again(call, stored, facts, self._topic)
@@ -71,6 +81,9 @@ class Fetcher:
         except NotThereYetError:
             return download.absent(call, await self._store.first_missing_at(call.call_id), facts, self._patience)
         metrics.DOWNLOADED_BYTES.inc(copied.size)
+        if (await self._privacy.standing(call)).forgotten:
+            await self._objects.delete_versions([copied.key])
+            return Drop(FORGOTTEN)
         now = self._now()
         outcome = download.accept(call, copied, replace(facts, now=now), self._topic)
         if isinstance(outcome, Ok):

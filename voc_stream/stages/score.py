@@ -13,6 +13,9 @@ from voc_stream.stages.outcome import DeadLetter, Facts, Ok, Outcome, Publicatio
 from voc_stream.stages.retry import RetryPolicy
 
 STAGE = "score"
+DO_NOT_SCORE = "do_not_score"
+# In the place of the models of a call that nobody may hear.
+_NOBODY = "none"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,23 @@ def accept(audio: AudioReady, verdict: Verdict, facts: Facts, topic: str) -> Out
         switch_call_id=audio.switch_call_id,
     )
     return _passed(result, facts, topic)
+
+
+def withheld(audio: AudioReady, reason: str, facts: Facts, topic: str) -> Outcome:
+    """Return the final state of a call that must be neither transcribed nor scored: NOT_SCORABLE, with the reason that was given."""
+    verdict = Verdict(
+        outcome="NOT_SCORABLE",
+        score=None,
+        reason=DO_NOT_SCORE,
+        detail=reason,
+        model_version=_NOBODY,
+        asr_model=_NOBODY,
+        breakdown=(),
+        latency_ms=0,
+        talk_seconds=0.0,
+        transcript_key=None,
+    )
+    return accept(audio, verdict, facts, topic)
 
 
 def again(audio: AudioReady, stored: ScoringResult, facts: Facts, topic: str) -> Outcome:

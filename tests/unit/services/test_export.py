@@ -12,6 +12,7 @@ import pytest
 from tests.calls import enriched_call, scoring_result
 from tests.fakes.composite import FakeCompositeStore, FakeCompositeTable, FakeFeelings
 from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.privacy import FakePrivacy
 from tests.fakes.warehouse import FakeWarehouse
 from tests.unit.services.made import facts
 from voc_stream.errors import OutageError, RejectedError
@@ -31,10 +32,12 @@ class Scene:
         self.warehouse, self.objects = FakeWarehouse(), FakeObjectStore()
         self.composites = FakeCompositeStore()
         composite = Composite(self.composites, FakeCompositeTable(), FakeFeelings(), Weights)
+        self.privacy = FakePrivacy()
         self.exporter = Exporter(
             warehouse=self.warehouse,  # type: ignore[arg-type]
             objects=self.objects,  # type: ignore[arg-type]
             composite=composite,
+            privacy=self.privacy,  # type: ignore[arg-type]
             topic="voc.calls",
         )
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.calls import NOW, downloaded, enriched, enriched_call, parked
 from tests.fakes.call_store import FakeCallStore
+from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.privacy import FakePrivacy
 from tests.unit.services.made import facts, limit, settings
 from voc_stream.errors import NotThereYetError, OutageError, OutsideError, TransientError
 from voc_stream.events.calls import AudioReady, EnrichedCall
@@ -50,7 +52,16 @@ class Scene:
         self.store, self.recordings = FakeCallStore(), FakeRecordings()
         given = settings(**values)
         self.limit = limit("recorder", given.download_in_flight)
-        self.fetcher = Fetcher(store=self.store, recordings=self.recordings, places=self.limit, settings=given, topic="out")  # type: ignore[arg-type]
+        self.privacy, self.objects = FakePrivacy(), FakeObjectStore()
+        self.fetcher = Fetcher(
+            store=self.store,  # type: ignore[arg-type]
+            recordings=self.recordings,
+            privacy=self.privacy,  # type: ignore[arg-type]
+            objects=self.objects,  # type: ignore[arg-type]
+            places=self.limit,
+            settings=given,
+            topic="out",
+        )
 
 
 async def test_a_recording_is_copied_and_becomes_audio_ready() -> None:

@@ -8,11 +8,13 @@ import pytest
 from tests.calls import audio_ready, downloaded, enriched, enriched_call, scored, scoring_result
 from tests.fakes.call_store import FakeCallStore
 from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.privacy import FakePrivacy
 from tests.fakes.scoring import FakeScoring
 from tests.unit.services.made import facts, limit, settings
 from voc_stream.clients.scoring_wire import ScoreReply
 from voc_stream.errors import OutsideError, RejectedError, TransientError
 from voc_stream.events.calls import AudioReady, ScoringResult, Transcript
+from voc_stream.nlp.redaction import Redactor
 from voc_stream.services.judge import Judge
 from voc_stream.stages.changes import Scored
 from voc_stream.stages.outcome import DeadLetter, Ok, Outcome, Retry
@@ -24,10 +26,13 @@ CALL = "700000000000001"
 class Scene:
     def __init__(self) -> None:
         self.store, self.objects, self.scoring = FakeCallStore(), FakeObjectStore(), FakeScoring()
+        self.privacy = FakePrivacy()
         self.judge = Judge(
             store=self.store,  # type: ignore[arg-type]
             objects=self.objects,  # type: ignore[arg-type]
             scoring=self.scoring,  # type: ignore[arg-type]
+            privacy=self.privacy,  # type: ignore[arg-type]
+            redactor=Redactor(),
             places=limit("scorer", 4),
             settings=settings(),
             topic="out",

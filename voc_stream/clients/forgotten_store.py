@@ -1,0 +1,65 @@
+"""Who was forgotten, as those need it who must not bring them back: written by `forget`, read by every worker (docs/adr/0026-privacy.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from voc_stream.clients.postgres import Connection, Database
+
+_NEWS = "SELECT tenant_id, scope, subject, until, updated_at FROM forgotten WHERE updated_at >= $1 ORDER BY updated_at"
+_WRITE = """
+INSERT INTO forgotten (tenant_id, scope, subject, until)
+SELECT $1, $2, subject, now() FROM unnest($3::varchar[]) AS subject ORDER BY subject
+ON CONFLICT (tenant_id, scope, subject) DO UPDATE SET until = EXCLUDED.until
+"""
+# Whoever writes calls now, and may not have seen what was just written, is waited for.
+_WAIT = "LOCK TABLE call IN SHARE MODE"
+# Transactions are not seen in the order in which they began.
+_OVERLAP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenSubject:
+    """Of a tenant: itself (`tenant`, subject empty), a customer (pseudonym) or a call; whatever happened up to `until`."""
+
+    tenant_id: str
+    scope: str
+    subject: str
+    until: datetime
+
+
+class ForgottenStore:
+    """Reads and writes. Its methods raise `OutsideError`s only.
+
+    Args:
+        db: the pool.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._since: datetime | None = None
+
+    async def news(self) -> list[ForgottenSubject]:
+        """Return who was forgotten since this was asked last, and some of those before; everybody at first."""
+        async with self._db.connection() as connection:
+            since = self._since or datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+            rows = await connection.fetch(_NEWS, since)
+        if rows:
+            self._since = rows[-1]["updated_at"] - _OVERLAP
+        return [ForgottenSubject(row["tenant_id"], row["scope"], row["subject"], row["until"]) for row in rows]
+
+    async def write(self, tenant: str, *, customers: Collection[str], calls: Collection[str], whole_tenant: bool) -> None:
+        """Write down who is forgotten, for ever, and wait until nobody writes calls who has not seen it."""
+        async with self._db.transaction() as connection:
+            await _write(connection, tenant, "customer", customers)
+            await _write(connection, tenant, "call", calls)
+            await _write(connection, tenant, "tenant", [""] if whole_tenant else [])
+        async with self._db.transaction() as connection:
+            await connection.execute(_WAIT)
+
+
+async def _write(connection: Connection, tenant: str, scope: str, subjects: Collection[str]) -> None:
+    if subjects:
+        await connection.execute(_WRITE, tenant, scope, sorted(subjects))
