@@ -91,6 +91,8 @@ class FakeSessions:
 
     async def seen(self, times: Mapping[bytes, datetime]) -> None:
         for digest, at in times.items():
+            if digest not in self.rows:
+                continue
             row, key = self.rows[digest]
             self.rows[digest] = (replace(row, last_seen_at=at), key)
 

@@ -142,7 +142,7 @@ class Provider:
         if not secret:
             return {}, {"client_id": client}
         if "client_secret_basic" in document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"]):
-            return {"Authorization": aiohttp.BasicAuth(quote(client, safe=""), quote(secret, safe="")).encode()}, {}
+            return {"Authorization": aiohttp.encode_basic_auth(quote(client, safe=""), quote(secret, safe=""))}, {}
         return {}, {"client_id": client, "client_secret": secret}
 
     def _known(self, kid: str | None) -> Key | None:

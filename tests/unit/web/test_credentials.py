@@ -48,7 +48,7 @@ async def test_a_token_says_whose_it_is_and_what_it_may_do() -> None:
     world = World()
     token = world.give("operate")
     proven = await world.of(f"Bearer {token.text}")
-    assert (proven.grant.actor, proven.grant.tenant_id, proven.grant.scopes) == (f"token:{token.key}", "acme", {"operate", "read"})
+    assert (proven.grant.actor, proven.grant.tenant_id, proven.grant.scopes) == (f"token:{token.key}", "acme", frozenset({"operate", "read"}))
     assert (await world.of(f"bearer  {world.give(tenant=None).text}")).grant.tenant_id is None
 
 
