@@ -558,3 +558,16 @@ class FetchingThread(ConsumerThread):
 @pytest.fixture
 async def thread() -> FetchingThread:
     return FetchingThread()
+
+
+async def test_the_group_s_offsets_are_asked_for_at_once(thread: FetchingThread) -> None:
+    asked: list[object] = []
+
+    async def fetch(partitions: object) -> dict[TP, Any]:
+        asked.append(partitions)
+        return {SOURCE: SimpleNamespace(offset=7), OTHER: SimpleNamespace(offset=-1)}
+
+    thread._consumer._coordinator = SimpleNamespace(fetch_committed_offsets=fetch)
+    thread._consumer.assignment = lambda: frozenset({SOURCE, OTHER})
+    assert await thread._committed_offsets() == {SOURCE: 7, OTHER: None}
+    assert asked == [frozenset({SOURCE, OTHER})]
