@@ -21,7 +21,7 @@ SEED ?=
 MINUTES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-runtime chaos chaos-calls chaos-voc soak schemas texts lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-runtime chaos chaos-calls chaos-voc soak schemas texts sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,11 +55,21 @@ test: setup ## Run every test: in two lanes side by side, since those on the rea
 test-unit: setup ## Run the tests that need no servers
 	@$(BIN)/pytest -q
 
-check: setup ## Lint, types, import direction
+check: setup ## Lint, types, import direction, deploy files, documentation, licences, known weaknesses
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/unit/deploy
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@$(BIN)/python deploy/supply_chain.py licences
+	@$(BIN)/python deploy/supply_chain.py audit
+
+sbom: setup ## Write sbom.json (CycloneDX) of what a worker's image holds
+	@$(BIN)/python deploy/supply_chain.py sbom
+
+docs: setup ## Read the documentation in a browser, on 127.0.0.1:8100
+	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8100
 
 format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
