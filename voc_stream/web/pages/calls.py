@@ -60,17 +60,17 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, str_strip_whitespace=True)
 
-    q: Annotated[str | None, Maybe, Field(max_length=200)] = None
-    since: Annotated[date | None, Maybe, Field(alias="from", ge=_EARLIEST, le=_LATEST)] = None
-    until: Annotated[date | None, Maybe, Field(alias="to", ge=_EARLIEST, le=_LATEST)] = None
-    agent_id: Annotated[str | None, Maybe, Field(max_length=16)] = None
-    skill: Annotated[str | None, Maybe, Field(max_length=64)] = None
+    q: Annotated[str | None, Field(max_length=200), Maybe] = None
+    since: Annotated[date | None, Field(alias="from", ge=_EARLIEST, le=_LATEST), Maybe] = None
+    until: Annotated[date | None, Field(alias="to", ge=_EARLIEST, le=_LATEST), Maybe] = None
+    agent_id: Annotated[str | None, Field(max_length=16), Maybe] = None
+    skill: Annotated[str | None, Field(max_length=64), Maybe] = None
     status: Annotated[Status | None, Maybe] = None
-    topic: Annotated[str | None, Maybe, Field(max_length=64)] = None
+    topic: Annotated[str | None, Field(max_length=64), Maybe] = None
     graded: Annotated[Graded | None, Maybe] = None
     feels: Annotated[Feels | None, Maybe] = None
     sort: Annotated[Sort, BeforeValidator(lambda value: value or "-started_at")] = "-started_at"
-    cursor: Annotated[str | None, Maybe, Field(max_length=1000)] = None
+    cursor: Annotated[str | None, Field(max_length=1000), Maybe] = None
 
     @property
     def narrowed(self) -> bool:

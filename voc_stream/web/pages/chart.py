@@ -13,7 +13,11 @@ from xml.etree import ElementTree as ET
 
 import pygal
 from markupsafe import Markup
+from pygal.etree import etree
 from pygal.style import Style
+
+# pygal takes lxml where it happens to be installed; what is stripped here is the standard library's tree.
+etree.to_etree()
 
 Value: TypeAlias = "float | None"
 # A series: its name, its values, and the words for each of them (as a person reads them, in their locale).

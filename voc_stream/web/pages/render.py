@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from babel.dates import get_timezone_name
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -41,15 +42,17 @@ def render(
     """
     tenant_id = getattr(request.state, "tenant_id", None)
     everywhere = caller is not None and caller.tenant_id is None
+    said = texts.of(request)
     theme = request.cookies.get("theme", "")
     shown = {
-        "texts": texts.of(request),
+        "texts": said,
         "caller": caller,
         "tenant_id": tenant_id,
         "tenants": getattr(request.state, "tenants", ()),
         "theme": theme if theme in THEMES else "",
         "nav": navigation.ways_of(caller),
         "path": request.url.path,
+        "zone": _zone_name(said),
         "here": links.address(request.url.path, request.query_params),
         "csrf": csrf_token(request),
         "link": links.linker(tenant_id if everywhere else None),
@@ -64,6 +67,12 @@ def render(
 def remember(request: Request, response: Response, name: str, value: str) -> None:
     """Have the browser send a choice with later requests. Scripts cannot read it, other sites cannot have it sent."""
     response.set_cookie(name, value, max_age=REMEMBERED_SECONDS, path="/", httponly=True, samesite="lax", secure=request.url.scheme == "https")
+
+
+def _zone_name(said: texts.Texts) -> str:
+    """Return what a reader calls their time: that of a country or region, or UTC."""
+    key = str(said.zone)
+    return key if key == "UTC" or key.startswith("Etc/") else get_timezone_name(said.zone, locale=said.locale)
 
 
 @cache

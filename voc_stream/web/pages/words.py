@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from markupsafe import escape
+
 from voc_stream.web.texts import N_
 
 
@@ -125,5 +127,8 @@ def feeling(sentiment: float) -> Word:
 
 
 def said(names: Mapping[str, Word], name: str) -> Word:
-    """Return the word for a name; of a name that is not known the name itself, readable."""
-    return names.get(name) or Word(name.replace("_", " "))
+    """Return the word for a name; of a name that is not known the name itself, readable.
+
+    Names come from outside, and `_()` takes a sentence for markup with placeholders: one that is not ours is made harmless here.
+    """
+    return names.get(name) or Word(str(escape(name.replace("_", " ") or "–")).replace("%", "%%"))  # noqa: RUF001 - an en dash is meant
