@@ -15,8 +15,9 @@ from math import sqrt
 _Z = 1.959964
 # Points²: where agents differ less than this, chance may have hidden it.
 _LEAST_BETWEEN = 1.0
-# Points²: what scores scatter where too few are known to tell.
+# Points²: what scores usually scatter; it counts as so many scores more, so that two calls that happen to be alike prove nothing.
 _USUAL_WITHIN = 225.0
+_USUAL_COUNT = 4
 _TOP = 100.0
 
 
@@ -79,9 +80,8 @@ class Field:
     def of(cls, agents: Sequence[Scores]) -> Field:
         """Learn it from all agents."""
         scored = [agent for agent in agents if agent.count]
-        freedom = sum(agent.count - 1 for agent in scored)
-        within = sum((agent.count - 1) * agent.variance for agent in scored) / freedom if freedom else 0.0
-        within = within or _USUAL_WITHIN
+        freedom = sum(agent.count - 1 for agent in scored) + _USUAL_COUNT
+        within = (sum((agent.count - 1) * agent.variance for agent in scored) + _USUAL_COUNT * _USUAL_WITHIN) / freedom
         total = sum(agent.count for agent in scored)
         mean = sum(agent.count * agent.mean for agent in scored) / total if total else None
         return cls(mean, within, _between(scored, within, mean or 0.0), _student(freedom))
@@ -122,10 +122,7 @@ def _between(agents: Sequence[Scores], within: float, mean: float) -> float:
 
 
 def _student(freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, two terms), which from 3 on is right to 2 %."""
-    if not freedom:
-        return _Z
-    freedom = max(freedom, 3)
+    """Return the 97.5 % quantile of Student's t (Abramowitz and Stegun 26.7.5, two terms), which from 4 on is right to 1 %."""
     return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
 
 

@@ -34,7 +34,8 @@ BODY_SECONDS = 15.0
 ANSWER_SECONDS = 20.0
 # Answered whatever name they are asked by: who checks a container's health uses its address.
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_NUL = re.compile(rb"\x00")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 _FRAMES = 12
 
@@ -69,6 +70,8 @@ class Caps:
         passage = _Passage(receive, send, self._most_body)
         try:
             await self._through(passage, scope)
+        except BrokenAnswerError:
+            raise  # who broke it off has told why
         except Exception as error:  # noqa: BLE001 - the outermost: whatever it is, the caller gets a problem
             await _told(error, passage, scope)
         finally:
@@ -166,9 +169,9 @@ def _check_target(raw_path: bytes, query: bytes) -> None:
         raise refused("target", 414, f"path and query together have at most {MOST_TARGET_BYTES} bytes")
     if not raw_path.startswith(b"/"):
         raise refused("target", 400, "the target is no path")
-    for part in (raw_path, query):
+    for part, barred in ((raw_path, _CONTROL), (query, _NUL)):
         decoded = unquote_to_bytes(part)
-        if _CONTROL.search(decoded):
+        if barred.search(decoded):
             raise refused("target", 400, "path or query hold a control character")
         try:
             decoded.decode()

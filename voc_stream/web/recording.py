@@ -7,10 +7,17 @@ import re
 from contextlib import AsyncExitStack
 
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.streams import ByteStream
+from voc_stream.errors import OutsideError
+from voc_stream.logs import get_logger
+from voc_stream.web.caps import BrokenAnswerError
+from voc_stream.web.metrics import REFUSED
+
+logger = get_logger(__name__)
 
 # A listener who takes a piece of 64 KiB no sooner is gone, or means ill.
 SLOWEST_SECONDS = 30.0
@@ -64,8 +71,7 @@ class RecordingResponse(StreamingResponse):
         """Send it.
 
         Raises:
-            TimeoutError: the listener takes it too slowly.
-            OutsideError: S3 failed on the way.
+            BrokenAnswerError: S3 failed on the way, or the listener takes it too slowly.
         """
 
         async def paced(message: Message) -> None:
@@ -74,5 +80,12 @@ class RecordingResponse(StreamingResponse):
 
         try:
             await super().__call__(scope, receive, paced)
+        except ClientDisconnect:
+            # Also what a time-out becomes on its way.
+            REFUSED.labels("slow_listener").inc()
+            raise BrokenAnswerError from None
+        except OutsideError as error:
+            logger.warning("a recording broke off", dependency=error.dependency, reason=error.reason)
+            raise BrokenAnswerError from None
         finally:
             await self._recording.close()
