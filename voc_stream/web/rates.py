@@ -54,27 +54,16 @@ class Rates:
         await self._hit(self._quota, whose, "tenant_quota", "this tenant's requests of today are used up")
 
     async def wrong_credential(self, address: str) -> None:
-        """Count a wrong credential, before the answer to it.
+        """Count a wrong credential. Right ones pass all the same: a secret of 128 bits is not guessed, and many people share an address.
 
         Raises:
             Problem: 429: too many guesses.
         """
         await self._hit(self._guesses, address, "guesses", "too many wrong credentials from this address")
 
-    async def may_guess(self, address: str) -> None:
-        """Refuse an address that guessed too often, before its credential is looked at.
-
-        Raises:
-            Problem: 429.
-        """
-        if not await self._limiter.test(self._guesses, address):
-            await self._refuse(self._guesses, address, "guesses", "too many wrong credentials from this address")
-
     async def _hit(self, limit: RateLimitItem, whose: str, reason: str, said: str) -> None:
-        if not await self._limiter.hit(limit, whose):
-            await self._refuse(limit, whose, reason, said)
-
-    async def _refuse(self, limit: RateLimitItem, whose: str, reason: str, said: str) -> None:
+        if await self._limiter.hit(limit, whose):
+            return
         REFUSED.labels(reason).inc()
         stats = await self._limiter.get_window_stats(limit, whose)
         raise Problem(429, said, retry_after=stats.reset_time - time.time())

@@ -12,7 +12,7 @@ from voc_stream.services.reading_alerts import MOST, State
 from voc_stream.services.reading_answers import AlertShown, AlertsPage
 from voc_stream.web.api.here import OR_CSV, AtReadings, Cursor, Form, OfTenant, one_page
 from voc_stream.web.csv_rows import csv_answer
-from voc_stream.web.problems import Problem
+from voc_stream.web.problems import NotFound
 from voc_stream.web.who import Reader, audit
 
 router = APIRouter(tags=["alerts"])
@@ -37,7 +37,7 @@ async def alerts(request: Request, caller: Reader, readings: AtReadings, asked: 
     try:
         found = await readings.alerts.page(tenant, state=asked.state, limit=asked.limit, cursor=asked.cursor)
     except CursorError as error:
-        raise Problem(422, str(error)) from None
+        raise NotFound(str(error)) from None
     if asked.format == "json":
         return found
     await audit(request, caller, "alerts exported", {"state": asked.state}, subject="alerts", tenant=tenant)

@@ -12,9 +12,9 @@ from voc_stream.services.cursors import CursorError
 from voc_stream.services.reading_answers import CallRow, CallsPage
 from voc_stream.services.reading_calls import MOST, CallsAsked, Sort
 from voc_stream.stages.changes import Status
-from voc_stream.web.api.here import OR_CSV, AgentId, AtReadings, Cursor, Form, Moment, OfTenant
+from voc_stream.web.api.here import OR_CSV, AgentId, AtReadings, Cursor, Form, Moment, OfTenant, PlainText
 from voc_stream.web.csv_rows import csv_answer
-from voc_stream.web.problems import Problem
+from voc_stream.web.problems import NotFound
 from voc_stream.web.who import Reader, audit
 
 COLUMNS = tuple(CallRow.model_fields)
@@ -30,9 +30,9 @@ class CallsQuestion(OfTenant):
     until: Moment | None = None
     """Started before."""
     agent_id: AgentId | None = None
-    skill: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    skill: PlainText | None = None
     status: Status | None = None
-    topic: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    topic: PlainText | None = None
     score_from: Annotated[float, Field(ge=0, le=100)] | None = None
     score_to: Annotated[float, Field(ge=0, le=100)] | None = None
     sentiment_from: Annotated[float, Field(ge=-1, le=1)] | None = None
@@ -60,7 +60,7 @@ async def calls(request: Request, caller: Reader, readings: AtReadings, asked: A
             return await readings.calls.page(tenant, asked.asked(asked.limit))
         pages = await begun(readings.calls.export(tenant, asked.asked(limit=50_000)))
     except CursorError as error:
-        raise Problem(422, str(error)) from None
+        raise NotFound(str(error)) from None
     await audit(request, caller, "calls exported", asked.model_dump(mode="json", exclude_none=True), subject="calls", tenant=tenant)
     return csv_answer(COLUMNS, pages, "calls")
 

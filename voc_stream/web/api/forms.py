@@ -35,7 +35,7 @@ class _NotNull:
 
 
 TenantId = Annotated[str, StringConstraints(pattern=TENANT), Field(description="Letters, digits and ._-", examples=["tenant-01"])]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=249)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=249, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 # An attribute that may be left out, but not be null.
 Maybe = Annotated[T | None, _NotNull()]

@@ -19,7 +19,9 @@ _NAME = "readings"
 
 TenantId: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 CallId: TypeAlias = Annotated[str, Path(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._:-]+$", description="The call's.")]
-AgentId: TypeAlias = Annotated[str, Field(min_length=1, max_length=16)]
+# Neither holds what nobody can type.
+PlainText: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+AgentId: TypeAlias = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Cursor: TypeAlias = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_-]+$")]
 Moment: TypeAlias = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 Form: TypeAlias = Literal["json", "csv"]

@@ -162,13 +162,14 @@ class LetterWhole(LetterShown):
     stack: str
     key: Bytes
     value: Bytes
-    headers: list[tuple[str, Bytes]]
+    headers: list[Annotated[list[str | AsText | AsBase64 | None], Field(min_length=2, max_length=2)]]
+    """Name and value of each."""
 
 
 def whole(letter: StoredLetter) -> LetterWhole:
     """Return a letter as it is shown."""
     known: dict[str, Any] = {name: getattr(letter, name) for name in LetterWhole.model_fields if name not in {"key", "value", "headers"}}
-    headers = [(name, _bytes(value)) for name, value in letter.headers]
+    headers = [[name, _bytes(value)] for name, value in letter.headers]
     return LetterWhole(**known, key=_bytes(letter.key), value=_bytes(letter.value), headers=headers)
 
 

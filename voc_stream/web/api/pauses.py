@@ -28,7 +28,7 @@ class Order(Form):
     action: Literal["pause", "resume"]
     stage: Maybe[StageName] = None
     tenant_id: Maybe[TenantId] = None
-    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     """For the audit log and `/readyz`; no personal data."""
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ from voc_stream.services.trial import Trials
 from voc_stream.web.api.forms import bounded
 from voc_stream.web.api.letter_forms import LetterOrder
 from voc_stream.web.desk import AtDesk, Desk
-from voc_stream.web.problems import MEDIA_TYPE, Problem, ProblemAnswer
+from voc_stream.web.problems import MEDIA_TYPE, Problem
 from voc_stream.web.who import Operator
 
 # After so long no further batch is begun.
@@ -141,7 +141,10 @@ def _tools(desk: Desk) -> Tools:
 
 Sending = Annotated[Tools, Depends(tools_of)]
 _BUSY: dict[int | str, dict[str, Any]] = {
-    409: {"description": "Another requeue is under way in this process.", "content": {MEDIA_TYPE: {"schema": ProblemAnswer.model_json_schema()}}}
+    409: {
+        "description": "Another requeue is under way in this process.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}},
+    }
 }
 
 

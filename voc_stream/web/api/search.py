@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from voc_stream.errors import TransientError
+from voc_stream.services.cursors import CursorError
 from voc_stream.services.reading_answers import SearchPage
 from voc_stream.services.reading_search import MOST, SearchAsked
 from voc_stream.stages.searching import MOST_CHARACTERS
 from voc_stream.web.api.here import AgentId, AtReadings, Cursor, Moment, OfTenant
-from voc_stream.web.problems import Problem
+from voc_stream.web.problems import NotFound, Problem
 from voc_stream.web.who import Reader, audit
 
 router = APIRouter(tags=["search"])
@@ -21,7 +22,7 @@ router = APIRouter(tags=["search"])
 class SearchQuestion(OfTenant):
     """What is looked for."""
 
-    q: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
+    q: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]+$")]
     """Words, and phrases in double quotes; all must be there."""
     since: Moment | None = None
     """Said then or later."""
@@ -44,6 +45,8 @@ async def search(request: Request, caller: Reader, readings: AtReadings, asked: 
     given = asked.model_dump(exclude={"tenant_id", "q"})
     try:
         found = await readings.search.page(tenant, SearchAsked(text=asked.q, **given))
+    except CursorError as error:
+        raise NotFound(str(error)) from None
     except ValueError as error:
         raise Problem(422, str(error)) from None
     except TransientError:

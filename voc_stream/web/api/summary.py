@@ -36,7 +36,7 @@ class TenantSpan(Span):
 class SummaryRows(Answer):
     """Event types."""
 
-    rows: list[tuple[str, int, float | None]]
+    rows: list[Annotated[list[str | int | float | None], Field(min_length=3, max_length=3)]]
     """Each with its count and its mean sentiment, -1 to 1; null: there is nothing to feel."""
 
 
@@ -121,7 +121,7 @@ Sums = Annotated[Summary, Depends(summary_of)]
 @router.get("/metrics/summary", summary="Sum up by event type")
 async def metrics_summary(caller: Reader, summary: Sums, asked: Annotated[TenantSpan, Query()]) -> SummaryRows:
     """Event types with count and mean sentiment."""
-    return SummaryRows(rows=await summary.rows(caller.tenant(asked.tenant_id), asked.days, _today()))
+    return SummaryRows(rows=[list(row) for row in await summary.rows(caller.tenant(asked.tenant_id), asked.days, _today())])
 
 
 @router.get("/tenants/{tenant_id}/summary", summary="Sum up a tenant")
