@@ -20,12 +20,15 @@ async def test_a_call_that_dedup_remembered_before_the_crash_is_passed_on_once(p
     await _configure(pipeline, {"message.timestamp.before.max.ms": "0"})
     try:
         call_ids = await pipeline.spoken(6)
-        remembered = f"{pipeline.settings.kafka_group_id}-{topics.CALLS_SEEN}-changelog"
+        changelog = f"{pipeline.settings.kafka_group_id}-{topics.CALLS_SEEN}-changelog"
+        remembered: set[str] = set()
 
         async def written() -> bool:
-            return {record.key.decode() for record in await pipeline.read(remembered, call_ids)} == set(call_ids)
+            # Not of all: the first refusals close Kafka's gate to the others.
+            remembered.update(record.key.decode() for record in await pipeline.read(changelog, call_ids))
+            return bool(remembered)
 
-        await pipeline.until("dedup remembers the calls", written)
+        await pipeline.until("dedup remembers a call", written)
         assert await pipeline.read(topics.CALLS_RAW, call_ids) == []
         pipeline.worker.kill()
     finally:
@@ -33,7 +36,11 @@ async def test_a_call_that_dedup_remembered_before_the_crash_is_passed_on_once(p
     pipeline.worker.start()
     await pipeline.until_settled(call_ids)
     passed = [record.key.decode() for record in await pipeline.read(topics.CALLS_RAW, call_ids)]
-    tally.count(f"{len(call_ids)} calls, 1 kill", lost=len(set(call_ids) - set(passed)), duplicated=len(passed) - len(set(passed)))
+    tally.count(
+        f"{len(call_ids)} calls, {len(remembered)} of them remembered, 1 kill",
+        lost=len(set(call_ids) - set(passed)),
+        duplicated=len(passed) - len(set(passed)),
+    )
     assert sorted(passed) == sorted(call_ids)
     await pipeline.assert_consistent(call_ids)
 
