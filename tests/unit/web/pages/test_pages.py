@@ -64,12 +64,13 @@ def browse(readings: Readings, audited: list[tuple[str, dict[str, Any]]]) -> Ite
 
 def page_of(client: TestClient, path: str, status: int = 200) -> str:
     answer = client.get(path)
-    assert answer.status_code == status, answer.text
+    page: str = answer.text
+    assert answer.status_code == status, page
     markup = Markup()
-    markup.feed(answer.text)
+    markup.feed(page)
     assert markup.unsafe == []
     assert (markup.tags.count("h1"), markup.tags.count("main"), markup.tags.count("img")) == (1, 1, 1)
-    return answer.text
+    return page
 
 
 class Markup(HTMLParser):
