@@ -16,8 +16,10 @@ from voc_stream.web.api.forms import Form, Maybe, Moment, TenantId, Word
 MOST = 500
 PAGE = 50
 
-LetterId = Annotated[int, Field(ge=1, le=(1 << 63) - 1)]
-_StrictId = Annotated[int, Field(ge=1, le=(1 << 63) - 1, strict=True)]
+# What a number of JSON holds exactly.
+MOST_ID = (1 << 53) - 1
+LetterId = Annotated[int, Field(ge=1, le=MOST_ID)]
+_StrictId = Annotated[int, Field(ge=1, le=MOST_ID, strict=True)]
 # Nothing is done to all letters by mistake.
 _CHOICES = ("ids", "fingerprint", "topic", "stage", "tenant_id", "since", "until")
 
