@@ -22,7 +22,7 @@ from voc_stream.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 _CHAOS = ROOT / "tests" / "chaos"
-_NEEDS_STACK = (ROOT / "tests" / "integration", _CHAOS)
+_NEEDS_STACK = (ROOT / "tests" / "integration", ROOT / "tests" / "browser", _CHAOS)
 _OWN_STACKS = ROOT / ".stack-test"
 # A younger folder may belong to a session beside this one whose stack has not begun yet.
 _BEGINNING_SECONDS = 120
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what lies under integration/ and chaos/; leave out what was not asked for."""
+    """Mark what lies under integration/, browser/ and chaos/; leave out what was not asked for."""
     for item in items:
         if any(folder in item.path.parents for folder in _NEEDS_STACK):
             item.add_marker(pytest.mark.integration)

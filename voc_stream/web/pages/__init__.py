@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from voc_stream.web.pages import access, agents, alerts, call, calls, ledger, letter_act, letters, live, look, overview, pausing, pipeline, topics
+from voc_stream.web.pages import (
+    access,
+    agents,
+    alerts,
+    call,
+    calls,
+    ledger,
+    letter_act,
+    letters,
+    live,
+    look,
+    overview,
+    pausing,
+    pipeline,
+    reader,
+    topics,
+)
 from voc_stream.web.pages.assets import Assets
 from voc_stream.web.pages.trouble import trouble
 
@@ -17,6 +33,7 @@ ROUTERS = (
     topics.router,
     alerts.router,
     live.router,
+    reader.router,
     pipeline.router,
     letters.router,
     letter_act.router,
