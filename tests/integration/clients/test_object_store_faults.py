@@ -71,7 +71,7 @@ async def test_an_object_that_cannot_be_read_is_an_attempt_that_failed_or_an_out
     proxies.become(fault)
     with pytest.raises(OutsideError) as caught:
         await store.get_bytes("known", 2 << 20)
-    assert type(caught.value) in {OutageError, TransientError}
+    assert isinstance(caught.value, OutageError | TransientError)
 
     proxies.become(Fault.WELL)
     assert len(await store.get_bytes("known", 2 << 20)) == 1 << 20
@@ -83,7 +83,7 @@ async def test_an_upload_that_meets_a_fault_ends_in_time_and_passes_when_it_is_t
 ) -> None:
     with pytest.raises(OutsideError) as caught:
         await store.put_stream("long", stream(LONG, then=proxies, fault=fault), content_type="audio/wav", metadata=dict, tags=_tags)
-    assert type(caught.value) in {OutageError, TransientError}
+    assert isinstance(caught.value, OutageError | TransientError)
 
     proxies.become(Fault.WELL)
     await store.put_stream("long", stream(LONG, then=proxies, fault=Fault.WELL), content_type="audio/wav", metadata=dict, tags=_tags)
