@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import secrets
 import subprocess
@@ -37,6 +38,8 @@ _MOST_GROWTH = {"rss_mib": 48.0, "files": 16.0, "threads": 8.0}
 def main(minutes: float, seed: int | None) -> None:
     """Keep three workers busy and make trouble; then count, look for personal data, and draw what they took."""
     end_on_sigterm()
+    # What Kafka's clients say while the broker is down is not what this is about.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     seed = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - luck, not secrets
     say(f"soak: {minutes:g} minutes, seed {seed}")
     seconds = minutes * 60
