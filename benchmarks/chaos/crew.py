@@ -185,8 +185,8 @@ class Crew:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=list(self.place.settings.kafka_bootstrap), group_id=self.place.settings.kafka_group_id, enable_auto_commit=False
         )
-        await consumer.start()
         try:
+            await consumer.start()
             partitions = [TopicPartition(name, number) for name in _TOPICS for number in range(12)]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
