@@ -27,10 +27,10 @@ _MOST_MEMORY = 500_000_000
 _MOST_PAYLOAD = 1 << 19
 _MOST_TEXT = 20_000
 
-# Must be the expression of the index `transcript_words`.
+# Must be the expression of the index `transcript_words`; nothing in the statement may be called `payload` but the column.
 _TEXT = "lowerUTF8(JSONExtractString(payload, 'transcript'))"
 _PAGE = """
-SELECT call_id, ts, event_id, agent_id, topic, sentiment, if(length(payload) <= {most_payload}, payload, '') AS payload,
+SELECT call_id, ts, event_id, agent_id, topic, sentiment, if(length(payload) <= {most_payload}, payload, '') AS told,
        leftUTF8(JSONExtractString(payload, 'transcript'), {most_text}) AS text
 FROM voc_events
 WHERE {where}
@@ -150,7 +150,7 @@ def _hit(row: dict[str, Any], looked: Looked, *, known: bool) -> Hit:
         topic=row["topic"],
         sentiment=None if sentiment is None else round(sentiment, 4),
         known=known,
-        snippets=_snippets(row["payload"], row["text"], looked),
+        snippets=_snippets(row["told"], row["text"], looked),
     )
 
 

@@ -39,7 +39,7 @@ def row(payload: str, text: str = "", *, number: int = 1) -> dict[str, Any]:
         "agent_id": "anna",
         "topic": None,
         "sentiment": 0.1,
-        "payload": payload,
+        "told": payload,
         "text": text,
     }
 
