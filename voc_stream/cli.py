@@ -17,6 +17,8 @@ from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
 from voc_stream import reconcile as reconciling
+from voc_stream import restrict as restricting
+from voc_stream import rotate as rotating
 from voc_stream import schemas as schema_writer
 from voc_stream.errors import OutsideError
 from voc_stream.generator import send
@@ -90,7 +92,7 @@ def attach(app: Any, settings: Settings) -> None:
 
     @app.command(*FORGET_OPTIONS)
     async def forget(self: Any, **whose: Any) -> None:  # noqa: ARG001
-        """Delete a tenant's or a customer's events, with what the views know of them."""
+        """Delete whatever is known of a tenant or a customer, and destroy its keys."""
         await _run(partial(forgetting.forget, **whose), settings)
 
     @app.command()
@@ -104,6 +106,7 @@ def attach(app: Any, settings: Settings) -> None:
         await _run(partial(forgetting.views, days=[each.date() for each in day], mend=mend), settings)
 
     _attach_pauses(app, settings)
+    _attach_privacy(app, settings)
 
     @app.command(*EVALUATE_ARGUMENTS)
     async def evaluate(self: Any, **asked: Any) -> None:  # noqa: ARG001
@@ -111,6 +114,23 @@ def attach(app: Any, settings: Settings) -> None:
         await _run(partial(evaluation.run, **asked), settings)
 
     _attach_operating(app, settings)
+
+
+def _attach_privacy(app: Any, settings: Settings) -> None:
+    @app.command(*restricting.OPTIONS)
+    async def restrict(self: Any, **order: Any) -> None:  # noqa: ARG001
+        """Set a legal hold, or calls that must not be scored; or lift it."""
+        await _run(partial(restricting.restrict, **order), settings)
+
+    @app.command()
+    async def restrictions(self: Any) -> None:  # noqa: ARG001
+        """Tell of legal holds and of calls that must not be scored."""
+        await _run(restricting.restrictions, settings)
+
+    @app.command(*rotating.OPTIONS, name="rotate-keys")
+    async def rotate_keys(self: Any, **how: Any) -> None:  # noqa: ARG001
+        """Seal everything by PII_KEY_ID, in batches, while the workers run."""
+        await _run(partial(rotating.rotate, **how), settings)
 
 
 def _attach_operating(app: Any, settings: Settings) -> None:

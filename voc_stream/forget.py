@@ -5,12 +5,14 @@ from __future__ import annotations
 import getpass
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+from voc_stream import topics
 from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.security.vault import Vault
-from voc_stream.services.forgetting import Forgetting
+from voc_stream.services.forgetting import Forgetting, Forgotten
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
 
@@ -20,10 +22,10 @@ _MOST_SHOWN = 50
 
 
 async def forget(settings: Settings, echo: Echo, *, tenant: str, customer: str | None, yes: bool) -> int:
-    """Delete a tenant's or a customer's events that are stored now; without `yes` only say how many there are.
+    """Delete whatever is known of a tenant or a customer; without `yes` only say how much there is.
 
     Args:
-        settings: POSTGRES_DSN, CLICKHOUSE_*, PII_KEYS.
+        settings: POSTGRES_DSN, CLICKHOUSE_*, S3_*, PII_KEYS.
         echo: takes each line of the report.
         tenant: whose.
         customer: one customer only.
@@ -33,6 +35,7 @@ async def forget(settings: Settings, echo: Echo, *, tenant: str, customer: str |
         0.
 
     Raises:
+        LegalHoldError: something of it must be kept; nothing was deleted.
         OutsideError: a server failed; what was begun is finished by the same command.
     """
     whose = f"tenant {tenant}" if customer is None else f"that customer of tenant {tenant}"
@@ -48,8 +51,14 @@ async def forget(settings: Settings, echo: Echo, *, tenant: str, customer: str |
     echo(f"views: {done.days} days made anew, and now as the events say")
     echo(f"call_scores, call_composite: {done.call_rows} rows deleted, and {done.composites} in PostgreSQL")
     echo(f"dead_letter: {done.letters} rows deleted")
+    echo(f"call, customer_pii, original_transcript, call_event: {done.calls} calls deleted; S3: {done.objects} versions deleted")
+    echo(f"customer_key: {done.keys} keys destroyed; a replay brings nothing back of what happened until now")
     echo("audit_log: written")
-    echo(f"forget: events={done.events} days={done.days} call_rows={done.call_rows} composites={done.composites} letters={done.letters}")
+    for line in _still_held(settings, done, datetime.now(UTC)):
+        echo(line)
+    figures = {"events": done.events, "days": done.days, "call_rows": done.call_rows, "composites": done.composites, "letters": done.letters}
+    figures |= {"calls": done.calls, "objects": done.objects, "keys": done.keys, "held": len(done.held)}
+    echo(f"forget: {' '.join(f'{name}={count}' for name, count in figures.items())}")
     return 0
 
 
@@ -108,12 +117,36 @@ async def views(settings: Settings, echo: Echo, *, days: Collection[date], mend:
     return 1 if differences else 0
 
 
+def _still_held(settings: Settings, done: Forgotten, now: datetime) -> list[str]:
+    """Return what no deletion reaches, and until when: object lock, Kafka's retention, backups."""
+    lines = [
+        f"still held by object lock: {each.key} until {_day(each.until) if each.until else 'its legal hold in S3 is lifted'}" for each in done.held
+    ]
+    by_seconds: dict[int, list[str]] = {}
+    for topic in topics.all_topics(settings):
+        if topic.retention_seconds is not None and not topic.name.endswith(("-__leader", topics.VOC_ALERTS, topics.MODEL_VERSION_UPDATED)):
+            by_seconds.setdefault(topic.retention_seconds, []).append(topic.name)
+    for seconds, names in sorted(by_seconds.items()):
+        lines.append(
+            f"still held by Kafka until {_day(now + timedelta(seconds=seconds))} at the latest, and read by nobody: {', '.join(sorted(names))}"
+        )
+    until = now + timedelta(days=settings.backup_retention_days)
+    lines.append(f"still held by backups until {_day(until)} (BACKUP_RETENTION_DAYS): those of PostgreSQL have the destroyed keys, too, wrapped")
+    return lines
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")
+
+
 @asynccontextmanager
 async def _forgetting(settings: Settings) -> AsyncIterator[Forgetting]:
-    warehouse, db = Warehouse(settings), Database(settings)
+    warehouse, db, objects = Warehouse(settings), Database(settings), ObjectStore(settings)
     try:
+        await objects.open()
         async with warehouse.patient() as client:
-            yield Forgetting(client, db, Vault(settings.encryption_keys, settings.pii_key_id), actor=getpass.getuser())
+            yield Forgetting(client, db, Vault(settings.encryption_keys, settings.pii_key_id), actor=getpass.getuser(), objects=objects)
     finally:
+        await objects.close()
         await warehouse.close()
         await db.close()

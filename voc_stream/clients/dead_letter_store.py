@@ -40,6 +40,8 @@ SELECT count(*) FROM gone
 _OF_CUSTOMER = "tenant_id = $1 AND ($2::varchar[] IS NULL OR call_id = ANY($2) OR customer_ref = ANY($3::varchar[]))"
 _COUNT_CUSTOMER = f"SELECT count(*) FROM dead_letter WHERE {_OF_CUSTOMER}"  # noqa: S608
 _FORGET = f"WITH gone AS (DELETE FROM dead_letter WHERE {_OF_CUSTOMER} RETURNING 1) SELECT count(*) FROM gone"  # noqa: S608
+# What is sealed of a letter.
+COLUMNS = ("original_key", "original_value", "original_headers")
 # Deleted in one statement; more takes another.
 _EXPIRED_AT_ONCE = 5000
 

@@ -6,14 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from voc_stream.clients.postgres import Connection, Database
+from voc_stream.clients.postgres import Database
 
 _NEWS = "SELECT tenant_id, scope, subject, until, updated_at FROM forgotten WHERE updated_at >= $1 ORDER BY updated_at"
 _WRITE = """
-INSERT INTO forgotten (tenant_id, scope, subject, until)
-SELECT $1, $2, subject, now() FROM unnest($3::varchar[]) AS subject ORDER BY subject
-ON CONFLICT (tenant_id, scope, subject) DO UPDATE SET until = EXCLUDED.until
+INSERT INTO forgotten (tenant_id, scope, subject, until, customer)
+SELECT $1, $2, subject, now(), $4 FROM unnest($3::varchar[]) AS subject ORDER BY subject
+ON CONFLICT (tenant_id, scope, subject) DO UPDATE SET until = EXCLUDED.until, customer = EXCLUDED.customer
 """
+_CALLS = "SELECT subject FROM forgotten WHERE tenant_id = $1 AND scope = 'call' AND customer = ANY($2::varchar[])"
 # Whoever writes calls now, and may not have seen what was just written, is waited for.
 _WAIT = "LOCK TABLE call IN SHARE MODE"
 # Transactions are not seen in the order in which they began.
@@ -50,16 +51,24 @@ class ForgottenStore:
             self._since = rows[-1]["updated_at"] - _OVERLAP
         return [ForgottenSubject(row["tenant_id"], row["scope"], row["subject"], row["until"]) for row in rows]
 
-    async def write(self, tenant: str, *, customers: Collection[str], calls: Collection[str], whole_tenant: bool) -> None:
-        """Write down who is forgotten, for ever, and wait until nobody writes calls who has not seen it."""
+    async def calls_of(self, tenant: str, customers: Collection[str]) -> set[str]:
+        """Return the calls that were forgotten with these customers: their rows may be gone, and other traces of them not yet."""
+        async with self._db.connection() as connection:
+            return {row["subject"] for row in await connection.fetch(_CALLS, tenant, list(customers))}
+
+    async def write(self, tenant: str, customer: str | None, calls: Collection[str]) -> None:
+        """Write down who is forgotten, for ever, and wait until nobody writes calls who has not seen it.
+
+        Args:
+            tenant: whose, or who.
+            customer: pseudonym; None: the tenant as a whole.
+            calls: the customer's, as far as they are known.
+        """
         async with self._db.transaction() as connection:
-            await _write(connection, tenant, "customer", customers)
-            await _write(connection, tenant, "call", calls)
-            await _write(connection, tenant, "tenant", [""] if whole_tenant else [])
+            if customer is None:
+                await connection.execute(_WRITE, tenant, "tenant", [""], "")
+            else:
+                await connection.execute(_WRITE, tenant, "customer", [customer], customer)
+                await connection.execute(_WRITE, tenant, "call", sorted(calls), customer)
         async with self._db.transaction() as connection:
             await connection.execute(_WAIT)
-
-
-async def _write(connection: Connection, tenant: str, scope: str, subjects: Collection[str]) -> None:
-    if subjects:
-        await connection.execute(_WRITE, tenant, scope, sorted(subjects))

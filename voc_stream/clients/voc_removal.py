@@ -12,7 +12,7 @@ from voc_stream.clients.clickhouse_client import ClickHouse
 # Finished when it returns; one that was cut off goes on in the server by itself.
 _DONE = "SETTINGS mutations_sync = 1"
 _CALL_TABLES = ("call_scores", "call_composite")
-_CALLS = "SELECT DISTINCT call_id FROM voc_events WHERE tenant_id = {tenant:String} AND customer_id = {customer:String} AND call_id != ''"
+_CALLS = "SELECT DISTINCT call_id FROM voc_events WHERE tenant_id = {tenant:String} AND customer_id IN {customers:Array(String)} AND call_id != ''"
 _COORDINATES = "kafka_incarnation, kafka_topic, kafka_partition, kafka_offset"
 
 
@@ -29,10 +29,10 @@ class Selection:
         return cls("tenant_id = {tenant:String}", {"tenant": tenant})
 
     @classmethod
-    def of_customer(cls, tenant: str, customer: str, calls: Collection[str]) -> Self:
-        """A customer's, and whatever else happened in the customer's calls."""
-        mine = "tenant_id = {tenant:String} AND (customer_id = {customer:String} OR call_id IN {calls:Array(String)})"
-        return cls(mine, {"tenant": tenant, "customer": customer, "calls": list(calls)})
+    def of_customer(cls, tenant: str, customers: Collection[str], calls: Collection[str]) -> Self:
+        """A customer's, by any of the ids that stand for it, and whatever else happened in the customer's calls."""
+        mine = "tenant_id = {tenant:String} AND (customer_id IN {customers:Array(String)} OR call_id IN {calls:Array(String)})"
+        return cls(mine, {"tenant": tenant, "customers": list(customers), "calls": list(calls)})
 
     @classmethod
     def before(cls, day: date, tenants: Collection[str]) -> Self:
@@ -50,9 +50,9 @@ class VocRemoval:
     def __init__(self, client: ClickHouse) -> None:
         self._client = client
 
-    async def calls_of(self, tenant: str, customer: str) -> set[str]:
+    async def calls_of(self, tenant: str, customers: Collection[str]) -> set[str]:
         """Return the ids of the calls in which the customer spoke, as far as events tell."""
-        rows = await self._client.query(_CALLS, {"tenant": tenant, "customer": customer})
+        rows = await self._client.query(_CALLS, {"tenant": tenant, "customers": list(customers)})
         return {row["call_id"] for row in rows}
 
     async def count(self, selection: Selection) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,6 @@ from typing import Protocol
 
 from faust.types import TP
 
-from voc_stream.errors import OutsideError
 from voc_stream.events.voc import VocEvent
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
@@ -65,10 +64,6 @@ class Annotates(Protocol):
 
 class Cleans(Protocol):
     """What takes out of events what may not be stored."""
-
-    @property
-    def knows(self) -> bool:
-        """Whether `refresh` ever succeeded."""
 
     async def refresh(self) -> None:
         """Learn what may not be stored, if that was not just done."""
@@ -315,11 +310,8 @@ class Lane:
         privacy = self._rules.privacy
         if privacy is None:
             return values
-        if privacy.knows:
-            with suppress(OutsideError):
-                await privacy.refresh()
-        else:
-            await self.patience.through_outages(privacy.refresh)
+        # Without knowing who was forgotten since, nothing may be stored.
+        await self.patience.through_outages(privacy.refresh)
         return await privacy.clean(window.events, values)
 
     async def _rows(self, window: Window, values: Sequence[bytes], annotations: Sequence[Annotation]) -> list[bytes]:

@@ -68,7 +68,7 @@ class EventPrivacy:
         """Learn who was forgotten, if that is not known from a moment ago.
 
         Raises:
-            OutsideError: PostgreSQL failed. What was known before holds; only who knows nothing yet cannot go on.
+            OutsideError: PostgreSQL failed.
         """
         now = self._clock()
         if self._read_at is not None and now - self._read_at < FRESH_SECONDS:
@@ -83,11 +83,6 @@ class EventPrivacy:
                 case _:
                     tenant.calls.add(each.subject)
         self._read_at = now
-
-    @property
-    def knows(self) -> bool:
-        """Whether it was ever learnt who was forgotten."""
-        return self._read_at is not None
 
     async def clean(self, events: list[VocEvent], values: Sequence[bytes]) -> list[bytes]:
         """Return the values as they may be stored, FORGOTTEN for those that may not; the events are replaced likewise, in their places."""
