@@ -37,14 +37,16 @@ _COMMON: dict[str, Any] = {
 }  # fmt: skip
 
 
-def spark(values: Sequence[Value], before: Sequence[Value] = ()) -> Markup:
+def spark(values: Sequence[Value], before: Sequence[Value] = (), *, least: float = 0.0, from_zero: bool = False) -> Markup:
     """Return a small line without axes, and behind it the time before.
 
     Args:
         values: one for each step of time; None leaves a gap.
         before: as many, of the time before.
+        least: what the height stands for at least, so that noise does not look like news.
+        from_zero: whether the height begins at zero, as counts should.
     """
-    return _spark(tuple(values), tuple(before))
+    return _spark(tuple(values), tuple(before), least, from_zero)
 
 
 def lines(labels: Sequence[str], series: Mapping[str, Sequence[Value]], words: Mapping[str, Sequence[str]] | None = None) -> Markup:
@@ -68,10 +70,11 @@ def _told(series: Mapping[str, Sequence[Value]], words: Mapping[str, Sequence[st
 
 
 @lru_cache(KEPT)
-def _spark(values: tuple[Value, ...], before: tuple[Value, ...]) -> Markup:
+def _spark(values: tuple[Value, ...], before: tuple[Value, ...], least: float, from_zero: bool) -> Markup:  # noqa: FBT001 - a key of the cache
+    room = _room((*values, *before), least, from_zero=from_zero)
     chart = pygal.Line(
         **_COMMON, width=240, height=56, margin=4, spacing=0, dots_size=2.5, show_x_labels=False, show_y_labels=False, show_y_guides=False,
-        min_scale=1, max_scale=2, range=_room((*values, *before)), show_dots=sum(value is not None for value in values) < _LEAST_OF_A_LINE,
+        min_scale=1, max_scale=2, range=room, show_dots=sum(value is not None for value in values) < _LEAST_OF_A_LINE,
     )  # fmt: skip
     chart.add("before", before)
     chart.add("area", values, fill=True)
@@ -114,13 +117,17 @@ def _pointed(labels: tuple[str, ...], series: _Series) -> list[str]:
     return [f"{label} · {name}: {word}" for label, value, word in zip(labels, values, told, strict=False) if value is not None]
 
 
-def _room(values: Sequence[Value]) -> tuple[float, float] | None:
-    """Return a range that a flat line lies in the middle of; pygal's own has no height there."""
+def _room(values: Sequence[Value], least: float = 0.0, *, from_zero: bool = False) -> tuple[float, float] | None:
+    """Return a range of at least so much, in whose middle the values lie; None where they fill it, or there are none."""
     known = [value for value in values if value is not None]
-    if not known or max(known) > min(known):
+    if from_zero and any(value > 0 for value in known):
+        return 0.0, max(known)
+    if not known or max(known) - min(known) > least:
         return None
-    edge = abs(known[0]) * 0.1 or 1.0
-    return known[0] - edge, known[0] + edge
+    middle = (max(known) + min(known)) / 2
+    # pygal's own range of a flat line has no height.
+    half = least / 2 or abs(middle) * 0.1 or 1.0
+    return middle - half, middle + half
 
 
 def _drawn(chart: Any, kind: str, pointed: Sequence[Sequence[str]]) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
@@ -55,6 +55,9 @@ class Figure:
     icon: str
     query: tuple[tuple[str, str], ...] = ()
 
+
+# What the height of a trend stands for at least: a change of less is no news.
+_LEAST: Mapping[Kind, float] = {"count": 0.0, "rate": 0.05, "points": 5.0, "sentiment": 0.2}
 
 FIGURES = (
     Figure("calls", N_("Calls"), "count", "", "calls"),
@@ -115,7 +118,7 @@ def trends(shown: Overview, by_day: Sequence[DayTotals]) -> list[Trended]:
             {"from": shown.first.isoformat(), **dict(figure.query)},
             _of(shown.now, figure),
             _of(shown.before, figure),
-            spark(_daily(by_day, figure), _level(shown, figure, len(by_day))),
+            spark(_daily(by_day, figure), _level(shown, figure, len(by_day)), least=_LEAST[figure.kind], from_zero=figure.kind == "count"),
         )
         for figure in FIGURES
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from voc_stream.web.pages.chart import bars, lines, spark
@@ -46,3 +48,18 @@ def test_draws_what_there_is_however_little(values: list[float | None]) -> None:
 def test_too_few_values_for_a_line_are_dots() -> None:
     assert "<circle" in spark([None, 4, None])
     assert "<circle" not in spark([1, 4, 2])
+
+
+def heights(drawn: str) -> list[float]:
+    path = re.findall(r'<path d="([^"]+)" class="line', drawn)[-1]
+    return [float(number) for number in re.findall(r"[\d.]+ ([\d.]+)", path)]
+
+
+def test_a_little_noise_does_not_look_like_news() -> None:
+    wild, calm = heights(spark([0.96, 0.97, 0.96])), heights(spark([0.96, 0.97, 0.96], least=0.1))
+    assert max(calm) - min(calm) < (max(wild) - min(wild)) / 5
+
+
+def test_counts_begin_at_zero() -> None:
+    drawn = heights(spark([100, 90, 95], from_zero=True))
+    assert max(drawn) - min(drawn) < 10
