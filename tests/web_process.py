@@ -19,7 +19,7 @@ from voc_stream.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 90.0
 # Tests share an address, and ask as often as they like.
-_OFTEN = {"HTTP_PEER_RATE": "100000", "HTTP_TENANT_RATE": "100000", "HTTP_TENANT_QUOTA": "100000000"}
+_OFTEN = {"HTTP_PEER_RATE": "100000", "HTTP_WRONG_CREDENTIALS": "100000", "HTTP_TENANT_RATE": "100000", "HTTP_TENANT_QUOTA": "100000000"}
 
 
 @dataclass(frozen=True, slots=True)

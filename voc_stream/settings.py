@@ -128,6 +128,7 @@ class Settings(BaseSettings):
     http_max_peer_connections: Annotated[int, Field(ge=1, le=100_000)] = 128
     http_query_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     http_peer_rate: PositiveInt = 300
+    http_wrong_credentials: PositiveInt = 30
     http_tenant_rate: PositiveInt = 100
     http_tenant_quota: PositiveInt = 1_000_000
     live_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 5.0

@@ -15,8 +15,6 @@ from voc_stream.settings import Settings
 from voc_stream.web.metrics import REFUSED
 from voc_stream.web.problems import Problem
 
-# Wrong credentials from one address in a minute.
-GUESSES = 30
 # Callers of all tenants share this name.
 EVERYBODY = "*"
 
@@ -25,7 +23,7 @@ class Rates:
     """Counts, and refuses with 429 and Retry-After.
 
     Args:
-        settings: HTTP_PEER_RATE, HTTP_TENANT_RATE, HTTP_TENANT_QUOTA.
+        settings: HTTP_PEER_RATE, HTTP_WRONG_CREDENTIALS, HTTP_TENANT_RATE, HTTP_TENANT_QUOTA.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -33,7 +31,7 @@ class Rates:
         self._of_peer = RateLimitItemPerSecond(settings.http_peer_rate, namespace="peer")
         self._of_tenant = RateLimitItemPerSecond(settings.http_tenant_rate, namespace="tenant")
         self._quota = RateLimitItemPerDay(settings.http_tenant_quota, namespace="quota")
-        self._guesses = RateLimitItemPerMinute(GUESSES, namespace="guesses")
+        self._guesses = RateLimitItemPerMinute(settings.http_wrong_credentials, namespace="guesses")
 
     async def of_peer(self, address: str) -> None:
         """Count a request of an address.

@@ -97,7 +97,7 @@ async def test_who_sends_slowly_is_not_waited_for(front: Front) -> None:
 
 
 async def test_a_flood_is_refused_with_a_time_to_wait_and_leaves_other_tenants_alone(front: Front) -> None:
-    limits = {"HTTP_TENANT_RATE": "5", "HTTP_TENANT_QUOTA": "60", "HTTP_MAX_PEER_CONNECTIONS": "20"}
+    limits = {"HTTP_WRONG_CREDENTIALS": "30", "HTTP_TENANT_RATE": "5", "HTTP_TENANT_QUOTA": "60", "HTTP_MAX_PEER_CONNECTIONS": "20"}
     keyring = front.world.keyring
     with web_process(front.settings, front.folder, **limits) as web:
         async with httpx.AsyncClient(base_url=web.url, timeout=PATIENCE_SECONDS, limits=httpx.Limits(max_connections=8)) as client:

@@ -14,7 +14,6 @@ from starlette.routing import Mount
 from tests.web_desk import UnitDesk, client_of, unit_desk
 from voc_stream.web.admission import OPEN
 from voc_stream.web.app import make_app
-from voc_stream.web.rates import GUESSES
 from voc_stream.web.who import admitted
 
 # Whoever adds a route here says that everybody may see it.
@@ -148,7 +147,9 @@ def _scopes(dependant: object) -> set[str]:
 async def test_somebody_who_guesses_is_told_to_wait_and_who_has_a_token_at_the_same_address_is_not() -> None:
     made = unit_desk()
     async with client_of(make_app(made.desk)) as client:
-        answers = [(await client.get("/pauses", headers={"Authorization": "Bearer voc_half"})) for _ in range(GUESSES + 5)]
+        answers = [
+            (await client.get("/pauses", headers={"Authorization": "Bearer voc_half"})) for _ in range(made.desk.settings.http_wrong_credentials + 5)
+        ]
         assert {answer.status_code for answer in answers} == {401, 429}
         assert answers[-1].status_code == 429
         assert int(answers[-1].headers["Retry-After"]) >= 1
