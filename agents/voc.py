@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,18 +10,23 @@ from voc_stream import topics
 from voc_stream.clients.forgotten_store import ForgottenStore
 from voc_stream.events.voc import decode_voc
 from voc_stream.kit import App, Kit
-from voc_stream.runtime.window_lane import Refusal, WindowRules
+from voc_stream.runtime.window_lane import Read, Refusal, WindowRules
 from voc_stream.services.event_privacy import EventPrivacy
-from voc_stream.stages.validate import refusing
+from voc_stream.stages.validate import reading, refusing
 
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent."""
     settings = kit.settings
 
+    def known() -> Callable[[str], bool] | None:
+        return kit.tenants.current().known.__contains__ if settings.tenants_strict else None
+
     def refuse(now: datetime) -> Refusal:
-        known = kit.tenants.current().known.__contains__ if settings.tenants_strict else None
-        return refusing(now, known)
+        return refusing(now, known())
+
+    def read(now: datetime) -> Read:
+        return reading(now, known())
 
     rules = WindowRules(
         incarnation=settings.kafka_incarnation,
@@ -31,6 +37,7 @@ def attach(app: App, kit: Kit) -> None:
         token_seconds=settings.clickhouse_token_seconds,
         decode=decode_voc,
         refuse=refuse,
+        read=read,
         annotator=kit.annotating,
         privacy=EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db)),
         moved_tenants=frozenset(settings.voc_overflow_tenants),

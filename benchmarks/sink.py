@@ -82,7 +82,7 @@ def _cpu(pid: int | None) -> float:
 
 
 def rows_of(data_format: str, body: bytes) -> int:
-    """Return how many rows a body has: a line is a row of JSONEachRow, and a RowBinary row has its event's JSON as it came."""
+    """Return how many rows a body has: a line is a row of JSONEachRow, and in a Native block a row has its event's JSON as it came."""
     return body.count(b"\n") if data_format == "JSONEachRow" else body.count(b'"event_id"')
 
 

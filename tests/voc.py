@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ import msgspec
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.events.voc import decode_voc
 from voc_stream.stages.annotation import NOTHING, Annotation
-from voc_stream.stages.event_rows import event_row
+from voc_stream.stages.event_rows import EventBlock
+from voc_stream.stages.ranges import Place
 
 TIMESTAMP = datetime(2026, 11, 22, 10, 15, 30, 123_456, tzinfo=UTC)
 PROCESSED_MS = 1_795_342_531_500
@@ -33,10 +34,19 @@ def call_value(number: int = 1, **fields: Any) -> bytes:
 
 
 def row_of(value: bytes, offset: int, annotation: Annotation = NOTHING, *, partition: int = 0, topic: str = "voc.calls") -> bytes:
-    return event_row(decode_voc(value), value, annotation, topic, partition, offset, "1", PROCESSED_MS)
+    """Return a block of one row."""
+    return block_of([(value, annotation)], offset, Place("1", topic, partition))
+
+
+def block_of(rows: Iterable[tuple[bytes, Annotation]], first: int, place: Place, processed_ms: int = PROCESSED_MS) -> bytes:
+    """Return a block of values with their annotations, at offsets from `first` on."""
+    block = EventBlock()
+    for offset, (value, annotation) in enumerate(rows, start=first):
+        block.add([decode_voc(value)], [value], [offset], [annotation], place, processed_ms)
+    return block.encoded()
 
 
 async def store(warehouse: Warehouse, rows: Sequence[tuple[bytes, Annotation]], *, first: int = 0, partition: int = 0) -> None:
     """Insert values with their annotations as one window whose first offset is `first`."""
-    made = [row_of(value, first + place, annotation, partition=partition) for place, (value, annotation) in enumerate(rows)]
-    await warehouse.insert_events(made, f"1:voc.calls:{partition}:{first}-{first + len(rows) - 1}")
+    block = block_of(rows, first, Place("1", "voc.calls", partition))
+    await warehouse.insert_events(block, f"1:voc.calls:{partition}:{first}-{first + len(rows) - 1}")

@@ -99,7 +99,7 @@ async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
 
         async def store(event: CallEvent, annotation: Annotation) -> None:
             offset = next(offsets)
-            await warehouse.insert_events([row_of(encode(event), offset, annotation)], f"t:{offset}")
+            await warehouse.insert_events(row_of(encode(event), offset, annotation), f"t:{offset}")
 
         yield Memory(VocFeelings(warehouse), store)
         await warehouse.close()

@@ -82,16 +82,16 @@ class Warehouse(ClickHouse):
         rows = [score_row(result) for result in results]
         await self.insert("call_scores", CALL_SCORES, rows, {"async_insert": 0, "insert_deduplication_token": token})
 
-    async def insert_events(self, rows: Sequence[bytes], token: str) -> None:
+    async def insert_events(self, block: bytes, token: str) -> None:
         """Insert events as one block, into `voc_events` and its views; acknowledged when all of them have it. Several may run at once.
 
         Args:
-            rows: each of `event_row`, or empty where there must be none; none is fine, too.
+            block: of an `EventBlock`; nothing is fine, too.
             token: names this block (`incarnation:topic:partition:first-last`); sent again, even with other rows, it adds nothing.
         """
-        if any(rows):
+        if block:
             settings = {**_ONCE, **_ANY_PARTITIONS, **_WORDS_LATER, "insert_deduplication_token": token}
-            await self.insert_binary("voc_events", COLUMNS, b"".join(rows), settings)
+            await self.insert_block("voc_events", COLUMNS, block, settings)
 
     async def stored_offsets(self, incarnation: str, topic: str, partition: int, first: int, last: int) -> set[int]:
         """Return which of the offsets from `first` to `last` have a row in `voc_events`, or had one that was deleted on purpose."""

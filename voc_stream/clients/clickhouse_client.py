@@ -45,17 +45,17 @@ class ClickHouse:
             names, types = list(columns), list(columns.values())
             await client.insert(table, rows, column_names=names, column_type_names=types, settings=dict(settings))
 
-    async def insert_binary(self, table: str, columns: Sequence[str], rows: bytes, settings: Mapping[str, Any]) -> None:
-        """Insert rows in RowBinary as they are.
+    async def insert_block(self, table: str, columns: Sequence[str], block: bytes, settings: Mapping[str, Any]) -> None:
+        """Insert a block of the Native format as it is.
 
         Args:
             table: its name.
-            columns: in the order of the rows' values.
-            rows: one after another.
+            columns: in the block's order.
+            block: its bytes.
             settings: of this insert.
         """
         async with self._lent() as client:
-            await client.raw_insert(table, columns, rows, settings=dict(settings), fmt="RowBinary")
+            await client.raw_insert(table, columns, block, settings=dict(settings), fmt="Native")
 
     async def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query; its parameters are bound on the server (`{name:Type}`).

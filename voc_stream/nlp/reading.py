@@ -1,7 +1,7 @@
 """Text as arrays of word numbers, a whole window of texts at once.
 
 Everything that reads English (feeling, language, topic) wants the same words of the same texts, and Python's price is by the step, not
-by the letter. So a text is split once, each distinct piece between two spaces is read once and remembered as ready bytes, and what
+by the letter. So a text is split once, each distinct piece between two spaces is read once and remembered as a number, and what
 follows is arithmetic on arrays.
 """
 
@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 
 Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
 
 UNKNOWN = 0
 """The number of a word that is not in the vocabulary."""
@@ -67,9 +70,9 @@ class Words:
         lengths: how many words each text has; the arrays below are as long as their sum.
     """
 
-    def __init__(self, parts: Sequence[bytes]) -> None:
-        self._codes = np.frombuffer(b"".join(parts), dtype=np.int32)
-        self.lengths = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)) >> 2
+    def __init__(self, codes: Integers, lengths: Longs) -> None:
+        self._codes = codes
+        self.lengths = lengths
 
     @cached_property
     def numbers(self) -> npt.NDArray[np.int32]:
@@ -127,24 +130,67 @@ class WordReader:
 
     def read(self, texts: Iterable[str]) -> Words:
         """Read texts; a line's end is a sentence's end."""
-        piece = self._pieces.__getitem__
-        return Words([b"".join(map(piece, (text.replace("\n", " . ") if "\n" in text else text).split())) for text in texts])
+        if self._pieces.full:
+            self._pieces = _Pieces(self.vocabulary.numbers)
+        known = self._pieces
+        pieces: list[str] = []
+        ends = [0]
+        for text in texts:
+            pieces += (text.replace("\n", " . ") if "\n" in text else text).split()
+            ends.append(len(pieces))
+        codes: Integers = np.array(list(map(known.__getitem__, pieces)), dtype=np.int32)
+        return _spread(codes, np.array(ends), known.several)
 
 
-class _Pieces(dict[str, bytes]):
-    """What stands between two spaces → the codes of its words, four bytes each."""
+def _spread(codes: Integers, ends: Longs, several: Mapping[int, array[int]]) -> Words:
+    """Put the words of pieces that are none or several in their places.
+
+    Args:
+        codes: of each piece; negative for those.
+        ends: how many pieces come before each text, and in all.
+        several: by negative code, their words.
+    """
+    places = np.flatnonzero(codes < 0)
+    if not len(places):
+        return Words(codes, np.diff(ends))
+    read = [several[code] for code in codes[places].tolist()]
+    sizes = np.ones(len(codes) + 1, dtype=np.int64)
+    sizes[0] = 0
+    sizes[places + 1] = [len(words) for words in read]
+    spread = np.repeat(codes, sizes[1:])
+    spread[spread < 0] = np.concatenate([np.array(words, dtype=np.int32) for words in read])
+    return Words(spread, np.diff(np.cumsum(sizes)[ends]))
+
+
+class _Pieces(dict[str, int]):
+    """What stands between two spaces → the code of its word; where it is no word or several, a negative number → the codes, in `several`."""
 
     def __init__(self, numbers: dict[str, int]) -> None:
         super().__init__()
         self._numbers = numbers
+        self._next = count(-1, -1)
+        self._held = 0
+        self.several: dict[int, array[int]] = {}
 
-    def __missing__(self, piece: str) -> bytes:
-        codes = self._read(piece.replace("\u2019", "'")).tobytes()
+    @property
+    def full(self) -> bool:
+        """Whether the next texts are to begin anew; those of one reading are all remembered."""
+        return len(self) + self._held >= _REMEMBERED_PIECES
+
+    def __missing__(self, piece: str) -> int:
+        if piece.isdecimal() and piece.isascii() and piece not in self._numbers:
+            # Numbers hardly come again.
+            return _SMALL | UNKNOWN
+        codes = self._read(piece.replace("\u2019", "'"))
+        if len(codes) == 1:
+            code = codes[0]
+        else:
+            code = next(self._next)
+            self.several[code] = codes
+            self._held += 1 + len(codes)
         if len(piece) <= _LONGEST_REMEMBERED:
-            if len(self) >= _REMEMBERED_PIECES:
-                self.clear()
-            self[piece] = codes
-        return codes
+            self[piece] = code
+        return code
 
     def _read(self, piece: str) -> array[int]:
         number = self._numbers.get(piece)

@@ -48,7 +48,7 @@ class RecordBatch:
         self.position = int(records[0].offset) if position is None else position
         self.generation = generation
         self.pending = len(records)
-        self.bytes = sum(len(record.key or b"") + len(record.value or b"") for record in records)
+        self.bytes = sum([len(record.key or b"") + len(record.value or b"") for record in records])
         self._behind = behind
         self._ledger = ledger
         self._on_done = on_done

@@ -23,7 +23,7 @@ from voc_stream.runtime.window_parts import Part, Waiting
 from voc_stream.runtime.window_performer import Formed, Performer, WindowTools
 from voc_stream.stages.annotation import Annotation
 from voc_stream.stages.delivery import claim, deliver
-from voc_stream.stages.event_rows import event_row
+from voc_stream.stages.event_rows import EventBlock
 from voc_stream.stages.history import read_rows
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.ranges import Place, Range, Seen, decode_row
@@ -53,6 +53,11 @@ FORGOTTEN = b""
 
 Decode = Callable[[bytes | None], VocEvent]
 Refusal = Callable[[VocEvent], DeadLetter | None]
+Read = Callable[[Sequence[bytes | None]], list[VocEvent] | None]
+
+
+def _one_by_one(_: Sequence[bytes | None]) -> None:
+    """Read nothing: each is looked at by itself."""
 
 
 class Annotates(Protocol):
@@ -84,6 +89,7 @@ class WindowRules:
         token_seconds: for how long ClickHouse surely remembers a token.
         decode: bytes to event.
         refuse: at this time, why an event cannot be stored, or None.
+        read: at this time, values to events, where all of them are good; else None.
         privacy: cleans what is stored, and what annotations are made of; None: everything is stored as it came.
         moved_tenants: whose events go to the overflow topic, unless they come from it.
     """
@@ -97,6 +103,7 @@ class WindowRules:
     decode: Decode
     refuse: Callable[[datetime], Refusal]
     annotator: Annotates
+    read: Callable[[datetime], Read] = lambda _: _one_by_one
     privacy: Cleans | None = None
     moved_tenants: frozenset[str] = frozenset()
 
@@ -285,7 +292,8 @@ class Lane:
     async def _store(self, window: Window, parts: Sequence[Part], seen: SeenIds) -> Range | None:
         """Store a window; None if it is not written down, because the stage pauses itself."""
         rules = self._rules
-        check = Check(rules.decode, rules.refuse(self._tools.now()))
+        now = self._tools.now()
+        check = Check(rules.decode, rules.refuse(now), rules.read(now))
         for part in parts:
             records = part.records
             for start in range(0, len(records), SLICE):
@@ -299,7 +307,7 @@ class Lane:
         row = window.settle(seen, self._moving())
         values = await self._cleaned(window)
         annotations = await rules.annotator.annotate(window.events)
-        formed = Formed(window, await self._rows(window, values, annotations), annotations, parts)
+        formed = Formed(window, values, await self._block(window, values, annotations), annotations, parts)
         await self._performer.perform(deliver(window, row, self._now_ms, int(rules.token_seconds * 1000)), formed)
         if not told and not window.letters:
             self._tools.pauses.note(STAGE, len(window.records), {})
@@ -314,20 +322,14 @@ class Lane:
         await self.patience.through_outages(privacy.refresh)
         return await privacy.clean(window.events, values)
 
-    async def _rows(self, window: Window, values: Sequence[bytes], annotations: Sequence[Annotation]) -> list[bytes]:
-        incarnation, topic, partition = window.place
-        processed_ms = window.processed_ms
-        rows: list[bytes] = []
-        for start in range(0, len(window.events), SLICE):
-            stop = start + SLICE
-            rows += [
-                event_row(event, value, annotation, topic, partition, record.offset, incarnation, processed_ms) if value else FORGOTTEN
-                for event, record, value, annotation in zip(
-                    window.events[start:stop], window.records[start:stop], values[start:stop], annotations[start:stop], strict=True
-                )
-            ]
+    async def _block(self, window: Window, values: Sequence[bytes], annotations: Sequence[Annotation]) -> bytes:
+        block = EventBlock()
+        for start in range(0, len(values), SLICE):
+            part = slice(start, start + SLICE)
+            offsets = [record.offset for record in window.records[part]]
+            block.add(window.events[part], values[part], offsets, annotations[part], window.place, window.processed_ms)
             await asyncio.sleep(0)
-        return rows
+        return block.encoded()
 
     def _count(self, window: Window, records: int, began: float) -> None:
         topic = self.tp.topic

@@ -39,6 +39,7 @@ from voc_stream.stages.delivery import (
     Step,
     WriteRow,
 )
+from voc_stream.stages.event_rows import EventBlock
 from voc_stream.stages.ranges import Place, encode_row
 from voc_stream.stages.windows import Window
 
@@ -51,8 +52,8 @@ Hook = Callable[[Sequence[VocEvent], Sequence[Annotation]], Awaitable[None]]
 class Stores(Protocol):
     """What is needed of ClickHouse."""
 
-    async def insert_events(self, rows: Sequence[bytes], token: str) -> None:
-        """Insert rows under a token."""
+    async def insert_events(self, block: bytes, token: str) -> None:
+        """Insert a block of rows under a token."""
 
     async def stored_offsets(self, incarnation: str, topic: str, partition: int, first: int, last: int) -> set[int]:
         """Return which offsets are stored."""
@@ -123,12 +124,29 @@ class WindowTools:
 
 @dataclass(slots=True)
 class Formed:
-    """A window that is settled: the rows of its events in ClickHouse, their annotations, and where its records came from."""
+    """A window that is settled: what is stored of its events, the same as rows, their annotations, and where its records came from."""
 
     window: Window
-    rows: Sequence[bytes]
+    values: Sequence[bytes]
+    block: bytes
     annotations: Sequence[Annotation]
     parts: Sequence[Part]
+
+    def block_of(self, indexes: Sequence[int]) -> bytes:
+        """Return the rows of some of its events."""
+        window = self.window
+        if len(indexes) == len(window.events):
+            return self.block
+        block = EventBlock()
+        block.add(
+            [window.events[index] for index in indexes],
+            [self.values[index] for index in indexes],
+            [window.records[index].offset for index in indexes],
+            [self.annotations[index] for index in indexes],
+            window.place,
+            window.processed_ms,
+        )
+        return block.encoded()
 
 
 class Performer:
@@ -231,11 +249,9 @@ class Performer:
             # Lease and age must be looked at again afterwards.
             await self._patience.open("clickhouse")
             return Answer.UNKNOWN
-        rows = self._of().rows
-        if len(step.indexes) != len(rows):
-            rows = [rows[index] for index in step.indexes]
+        block = self._of().block_of(step.indexes)
         try:
-            await self._tools.warehouse.insert_events(rows, step.token)
+            await self._tools.warehouse.insert_events(block, step.token)
         except RejectedError:
             return Answer.REJECTED
         except PASSING as error:

@@ -33,10 +33,11 @@ from voc_stream.settings import Settings
 from voc_stream.stages.changes import Downloaded
 from voc_stream.stages.completeness import Gap, Names, Remedy
 from voc_stream.stages.download import accept
-from voc_stream.stages.event_rows import event_row
+from voc_stream.stages.event_rows import EventBlock
 from voc_stream.stages.export import call_event, read_transcript, wants_transcript
 from voc_stream.stages.keys import call_id_of, inum_of
 from voc_stream.stages.outcome import Facts, Ok
+from voc_stream.stages.ranges import Place
 
 logger = get_logger(__name__)
 
@@ -245,14 +246,12 @@ class Mender:
         await tools.annotating.open()
         annotations = await tools.annotating.annotate(events)
         incarnation = tools.settings.kafka_incarnation
-        rows = [
+        block = EventBlock()
+        for (event, record), annotation in zip(found, annotations, strict=True):
             # Not now: alerts would take it for news.
-            event_row(
-                event, record.value, annotation, record.topic, record.partition, record.offset, incarnation, int(time_of(record).timestamp() * 1000)
-            )
-            for (event, record), annotation in zip(found, annotations, strict=True)
-        ]
-        await tools.warehouse.insert_events(rows, f"{self._run}:{found[0][1].topic}:{found[0][1].partition}:{found[0][1].offset}")
+            written_ms = int(time_of(record).timestamp() * 1000)
+            block.add([event], [record.value], [record.offset], [annotation], Place(incarnation, record.topic, record.partition), written_ms)
+        await tools.warehouse.insert_events(block.encoded(), f"{self._run}:{found[0][1].topic}:{found[0][1].partition}:{found[0][1].offset}")
         self._days |= {event.timestamp.astimezone(UTC).date() for event in events}
         self._tenants |= {event.tenant_id for event in events}
         await tools.composite.heard(events, annotations)

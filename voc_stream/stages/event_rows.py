@@ -1,128 +1,194 @@
-"""Rows of `voc_events`, in ClickHouse's RowBinary: bytes made of the event alone, so that a replay gives the same row (spec section 3).
+"""Rows of `voc_events` as blocks of ClickHouse's Native format: made of the events alone, so that a replay gives the same rows (spec section 3).
 
-RowBinary is what a row costs least in: packed numbers and strings with their length, nothing to escape or to parse (docs/voc-storage.md has figures).
+A block holds its rows column by column. That is what a row costs least in, here and in the engine: a column is one run of bytes that few calls
+make, nothing is escaped and nothing parsed (docs/voc-storage.md has figures).
 """
 
 from __future__ import annotations
 
-from struct import Struct
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
+
+import numpy as np
 
 from voc_stream.events.voc import VocEvent
-from voc_stream.stages.annotation import Annotation
+from voc_stream.stages.annotation import NOTHING, Annotation
+from voc_stream.stages.ranges import Place
 
-# The columns in the order in which `event_row` writes them: fixed widths side by side, so that one call packs them.
-COLUMNS = (
-    "event_id",
-    "ts",
-    "processed_at",
-    "kafka_partition",
-    "kafka_offset",
-    "tenant_id",
-    "event_type",
-    "kafka_incarnation",
-    "kafka_topic",
-    "sentiment_source",
-    "language",
-    "topic_source",
-    "sentiment",
-    "topic_confidence",
-    "topic",
-    "agent_id",
-    "call_id",
-    "customer_id",
-    "payload",
-)
+_TYPES = {
+    "event_id": "UUID",
+    "ts": "DateTime64(3, 'UTC')",
+    "processed_at": "DateTime64(3, 'UTC')",
+    "kafka_partition": "Int32",
+    "kafka_offset": "Int64",
+    "tenant_id": "String",
+    "event_type": "String",
+    "kafka_incarnation": "String",
+    "kafka_topic": "String",
+    "sentiment_source": "String",
+    "language": "String",
+    "topic_source": "String",
+    "sentiment": "Nullable(Float32)",
+    "topic_confidence": "Nullable(Float32)",
+    "topic": "Nullable(String)",
+    "agent_id": "String",
+    "call_id": "String",
+    "customer_id": "String",
+    "payload": "String",
+}
+COLUMNS = tuple(_TYPES)
+"""The columns in the order in which blocks hold them. What the table calls LowCardinality is sent as the string that it is."""
 
-_Words: TypeAlias = tuple[str, type[VocEvent], str, str, str, str, str]
-
-# UUIDs are two little-endian halves, the upper one first; DateTime64(3) is milliseconds since 1970.
-_head = Struct("<QQqqiq").pack
-_number = Struct("<Bf").pack
-_LOW_HALF = (1 << 64) - 1
-_NULL = b"\x01"
-_NOTHING = _NULL * 3
+_ID_BYTES = 16
 # A double holds today's milliseconds to 0.0002: half a microsecond more, and what is cut off is what the time really has.
 _HALF_MICROSECOND = 0.0005
+_MOST_KEPT = 20_000
+_ZERO = bytes(4)
+_K = TypeVar("_K")
 
-_LENGTHS = tuple(map(chr, range(0x80)))
-_WORDS_KEPT = 20_000
-_words: dict[object, bytes] = {}
 
+class EventBlock:
+    """The rows of one insert, `INSERT INTO voc_events (COLUMNS) FORMAT Native`.
 
-def event_row(  # noqa: PLR0917 - keywords would cost a tenth of the call
-    event: VocEvent,
-    value: bytes,
-    annotation: Annotation,
-    topic: str,
-    partition: int,
-    offset: int,
-    incarnation: str,
-    processed_ms: int,
-) -> bytes:
-    """Return the row of an event, as `INSERT INTO voc_events (COLUMNS) FORMAT RowBinary` wants it.
-
-    Args:
-        event: the event that `value` decodes to.
-        value: the record's value as it came: the payload.
-        annotation: what was made of the event's text.
-        topic: with `partition`, `offset` and `incarnation`: where the record lies in Kafka.
-        partition: see `topic`.
-        offset: see `topic`.
-        incarnation: see `topic`; tells a topic made anew from the one before.
-        processed_ms: when its window was first written down, in milliseconds since 1970.
+    An insert is one block: ClickHouse counts the blocks of an insert into its token, and the same window in other pieces would be another insert.
     """
-    words: _Words = (event.tenant_id, type(event), incarnation, topic, annotation[1], annotation[2], annotation[5])
-    number, size = event.event_id.int, len(value)
-    agent_id, call_id, customer_id = event.agent_id or "", event.call_id or "", event.customer_id or ""
-    # Ids are of 64 characters at most: where they are ASCII, a length is one character of its own.
-    text = f"{_LENGTHS[len(agent_id)]}{agent_id}{_LENGTHS[len(call_id)]}{call_id}{_LENGTHS[len(customer_id)]}{customer_id}"
-    return b"".join(
-        (
-            _head(number >> 64, number & _LOW_HALF, int(event.timestamp.timestamp() * 1000 + _HALF_MICROSECOND), processed_ms, partition, offset),
-            _words.get(words) or _keep(words, _encoded(words)),
-            _NOTHING if annotation[3] is None and annotation[0] is None else _findings(annotation),
-            text.encode() if text.isascii() else b"".join(map(_string, (agent_id, call_id, customer_id))),
-            _words.get(size) or _keep(size, _length(size)),
-            value,
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._columns: tuple[list[bytes], ...] = tuple([] for _ in _HEADS)
+
+    def add(  # noqa: PLR0917 - two calls, in one order
+        self,
+        events: Sequence[VocEvent],
+        values: Sequence[bytes],
+        offsets: Sequence[int],
+        annotations: Sequence[Annotation],
+        place: Place,
+        processed_ms: int,
+    ) -> None:
+        """Add rows.
+
+        Args:
+            events: as many as there are of the next three.
+            values: their payloads; empty where there must be no row.
+            offsets: where their records lie.
+            annotations: what was made of the events' texts.
+            place: where in Kafka they lie.
+            processed_ms: when their window was first written down, in milliseconds since 1970.
+        """
+        if not all(values):
+            kept = [at for at, value in enumerate(values) if value]
+            if not kept:
+                return
+            events, values = [events[at] for at in kept], [values[at] for at in kept]
+            offsets, annotations = [offsets[at] for at in kept], [annotations[at] for at in kept]
+        count = len(events)
+        incarnation, topic, partition = place
+        columns = (
+            _uuids(events),
+            _times(events),
+            np.full(count, processed_ms, "<i8").tobytes(),
+            np.full(count, partition, "<i4").tobytes(),
+            np.array(offsets, "<i8").tobytes(),
+            _words(event.tenant_id for event in events),
+            _words(str(type(event).__struct_config__.tag) for event in events),
+            _word[incarnation] * count,
+            _word[topic] * count,
+            *_annotated(annotations),
+            _words(event.agent_id for event in events),
+            _texts([event.call_id or "" for event in events]),
+            _texts([event.customer_id or "" for event in events]),
         )
-    )
+        for pieces, piece in zip(self._columns, columns, strict=False):
+            pieces.append(piece)
+        self._columns[-1].extend(chain.from_iterable(zip(map(_length.__getitem__, map(len, values)), values, strict=True)))
+        self._count += count
+
+    def encoded(self) -> bytes:
+        """Return the block; nothing where no row was added."""
+        if not self._count:
+            return b""
+        columns = zip(_HEADS, self._columns, strict=True)
+        return b"".join((_length[len(COLUMNS)], _length[self._count], *chain.from_iterable((head, *pieces) for head, pieces in columns)))
 
 
-def _findings(annotation: Annotation) -> bytes:
-    """Return sentiment, topic confidence and topic."""
-    sentiment, topic, confidence = annotation.sentiment, annotation.topic, annotation.topic_confidence
-    return b"".join(
-        (
-            _NULL if sentiment is None else _number(0, sentiment),
-            _NULL if confidence is None else _number(0, confidence),
-            _NULL if topic is None else _words.get(topic) or _keep(topic, b"\x00" + _string(topic)),
-        )
-    )
+def _uuids(events: Sequence[VocEvent]) -> bytes:
+    """Return two little-endian halves an id, the upper one first."""
+    ids = b"".join([event.event_id.int.to_bytes(_ID_BYTES, "big") for event in events])
+    return np.frombuffer(ids, ">u8").astype("<u8").tobytes()
 
 
-def _keep(words: object, encoded: bytes) -> bytes:
-    """Keep what few tenants and sources make again and again; forgotten all at once, so that made-up tenants cannot fill the memory."""
-    if len(_words) >= _WORDS_KEPT:
-        _words.clear()
-    _words[words] = encoded
-    return encoded
+def _times(events: Sequence[VocEvent]) -> bytes:
+    """Return milliseconds since 1970."""
+    seconds = np.array([event.timestamp.timestamp() for event in events])
+    return (seconds * 1000 + _HALF_MICROSECOND).astype("<i8").tobytes()
 
 
-def _encoded(words: _Words) -> bytes:
-    tenant_id, kind, *others = words
-    return b"".join(map(_string, (tenant_id, str(kind.__struct_config__.tag), *others)))
+def _annotated(annotations: Sequence[Annotation]) -> Iterator[bytes]:
+    """Return sources and language; then for feeling, confidence and topic which are not there, and what is."""
+    count = len(annotations)
+    if annotations.count(NOTHING) == count:
+        yield from (_word[word] * count for word in (NOTHING.sentiment_source, NOTHING.language, NOTHING.topic_source))
+        for nothing in (_ZERO, _ZERO, b"\x00"):
+            yield from (b"\x01" * count, nothing * count)
+        return
+    sentiments, sources, languages, topics, confidences, topic_sources = zip(*annotations, strict=True)
+    yield from map(_words, (sources, languages, topic_sources))
+    for numbers in (sentiments, confidences):
+        yield _absent(numbers)
+        yield np.array([number or 0.0 for number in numbers], "<f4").tobytes()
+    yield _absent(topics)
+    yield _words(topics)
+
+
+def _absent(column: Sequence[object]) -> bytes:
+    return bytes([value is None for value in column])
+
+
+def _words(column: Iterable[str | None]) -> bytes:
+    """Return texts of which few are different: tenants, agents, sources."""
+    return b"".join(map(_word.__getitem__, column))
+
+
+def _texts(column: Sequence[str]) -> bytes:
+    """Return ids, of at most 64 characters: where all are ASCII, a length is one character of its own."""
+    text = "".join([f"{_CHARACTER[len(value)]}{value}" for value in column])
+    return text.encode() if text.isascii() else b"".join([_string(value) for value in column])
 
 
 def _string(text: str) -> bytes:
     data = text.encode()
-    return _length(len(data)) + data
+    return _length[len(data)] + data
 
 
-def _length(length: int) -> bytes:
+class _Kept(dict[_K, bytes]):
+    """What few tenants, agents and sizes make again and again; forgotten all at once, so that made-up ones cannot fill the memory."""
+
+    def __init__(self, encode: Callable[[_K], bytes]) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, key: _K) -> bytes:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        encoded = self[key] = self._encode(key)
+        return encoded
+
+
+def _varint(length: int) -> bytes:
     """Return seven bits a byte, the lowest first; all but the last have the eighth set."""
     if length < 0x80:
         return bytes((length,))
-    if length < 0x4000:
-        return bytes((length & 0x7F | 0x80, length >> 7))
-    return bytes((length & 0x7F | 0x80,)) + _length(length >> 7)
+    return bytes((length & 0x7F | 0x80,)) + _varint(length >> 7)
+
+
+_CHARACTER = tuple(map(chr, range(0x80)))
+_length = _Kept(_varint)
+_word: _Kept[str | None] = _Kept(lambda text: _string(text or ""))
+# What stands before each run of bytes: a column's name and type; before the values of one with gaps, which follow the gaps, nothing.
+_HEADS = tuple(
+    chain.from_iterable(
+        (_string(name) + _string(kind), b"") if kind.startswith("Nullable") else (_string(name) + _string(kind),) for name, kind in _TYPES.items()
+    )
+)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
 
@@ -24,18 +25,11 @@ _MOST_TENANTS = 10_000
 _salts: dict[str, bytes] = {}
 
 
-def digests_of(names: Iterable[tuple[str, int]], count: int) -> Digests:
-    """Return two words for each (tenant_id, event_id as a number); within a tenant they are as different as the ids are.
-
-    Args:
-        names: of the events.
-        count: how many there are.
-    """
-    salts, ids = bytearray(), bytearray()
-    for tenant_id, number in names:
-        salts += _salts.get(tenant_id) or _salt(tenant_id)
-        ids += number.to_bytes(DIGEST_BYTES, "big")
-    digests: Digests = (np.frombuffer(salts, dtype="<u8") ^ np.frombuffer(ids, dtype="<u8")).reshape(count, 2)
+def digests_of(tenant_ids: Sequence[str], event_ids: Sequence[UUID]) -> Digests:
+    """Return two words for each event; within a tenant they are as different as the ids are."""
+    salts = b"".join([_salts.get(tenant_id) or _salt(tenant_id) for tenant_id in tenant_ids])
+    ids = b"".join([event_id.int.to_bytes(DIGEST_BYTES, "big") for event_id in event_ids])
+    digests: Digests = (np.frombuffer(salts, dtype="<u8") ^ np.frombuffer(ids, dtype="<u8")).reshape(-1, 2)
     return digests
 
 

@@ -74,10 +74,12 @@ class Check:
     Args:
         decode: bytes to event; raises MalformedError.
         refuse: why an event cannot be stored, or None.
+        read: values to events, where all of them are good; else None. Only faster than the other two.
     """
 
     decode: Callable[[bytes | None], VocEvent]
     refuse: Callable[[VocEvent], DeadLetter | None]
+    read: Callable[[Sequence[bytes | None]], list[VocEvent] | None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -130,6 +132,10 @@ class Window:
         """Take the window's next records: decode each, and refuse what cannot be."""
         if self.known is not None:
             records = self._decided(records, check)
+        elif (events := check.read([record.value for record in records])) is not None:
+            self.events += events
+            self.records += records
+            return
         decode, refuse = check.decode, check.refuse
         take_event, take_record = self.events.append, self.records.append
         for record in records:
@@ -152,7 +158,7 @@ class Window:
             RefusalError: formed again, the window has other events than its row says.
         """
         offsets: Offsets = np.fromiter((record.offset for record in self.records), np.int64, len(self.records))
-        ids = digests_of(((event.tenant_id, event.event_id.int) for event in self.events), len(self.events))
+        ids = digests_of([event.tenant_id for event in self.events], [event.event_id for event in self.events])
         if self.known is not None:
             self._refuse_others(self.known, offsets, ids)
             self._set_aside(frozenset(self.known.moved))

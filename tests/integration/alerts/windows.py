@@ -6,11 +6,10 @@ import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from tests.voc import call_value
+from tests.voc import block_of, call_value
 from voc_stream.clients.clickhouse import Warehouse
-from voc_stream.events.voc import decode_voc
 from voc_stream.stages.annotation import Annotation
-from voc_stream.stages.event_rows import event_row
+from voc_stream.stages.ranges import Place
 
 # Rows of other days would be dropped: the minutes are kept for three.
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
@@ -51,7 +50,8 @@ async def arrive(
         offset = first + place
         value = call_value(offset, tenant_id=tenant_id, timestamp=at - timedelta(minutes=age))
         annotation = Annotation(feeling, "rule", "en", topic, None if topic is None else 0.9, "head")
-        rows.append(event_row(decode_voc(value), value, annotation, "voc.calls", 0, offset, "1", int(at.timestamp() * 1000)))
+        rows.append((value, annotation))
+    block = block_of(rows, first, Place("1", "voc.calls", 0), int(at.timestamp() * 1000))
     for _ in range(times):
-        await warehouse.insert_events(rows, f"1:voc.calls:0:{first}-{first + len(rows) - 1}")
+        await warehouse.insert_events(block, f"1:voc.calls:0:{first}-{first + len(rows) - 1}")
     return first

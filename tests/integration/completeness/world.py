@@ -21,6 +21,7 @@ from aiokafka.structs import OffsetAndMetadata
 from tests.calls import scored, scoring_result
 from tests.databases import own_schema, own_warehouse
 from tests.fakes.recorder import FakeRecorder
+from tests.voc import block_of
 from voc_stream import bucket, migrate
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
@@ -34,7 +35,6 @@ from voc_stream.clients.topic_reader import TopicReader
 from voc_stream.clients.voc_feelings import VocFeelings
 from voc_stream.events.base import encode
 from voc_stream.events.calls import EnrichedCall, RawCall, ScoringResult, Transcript, Turn
-from voc_stream.events.voc import decode_voc
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.security.vault import Vault
 from voc_stream.services.annotating import Annotating
@@ -50,11 +50,11 @@ from voc_stream.stages.completeness import Equation, Gap, Hop, Names
 from voc_stream.stages.composite import Weights
 from voc_stream.stages.download import accept
 from voc_stream.stages.enrich import enrich
-from voc_stream.stages.event_rows import event_row
 from voc_stream.stages.export import call_event
 from voc_stream.stages.keys import transcript_key
 from voc_stream.stages.outcome import Facts, Ok
 from voc_stream.stages.outside import Segment
+from voc_stream.stages.ranges import Place
 from voc_stream.stages.tenants import TenantMap
 from voc_stream.topic_admin import create_missing
 from voc_stream.topics import Topic
@@ -259,8 +259,8 @@ class World:
         """Write a customer event and store it, as the pipeline does."""
         topic = self.names.events
         offset = await self.write(topic, key, value, partition=partition)
-        row = event_row(decode_voc(value), value, NOTHING, topic, partition, offset, "1", int((self.hour + timedelta(minutes=11)).timestamp() * 1000))
-        await self.warehouse.insert_events([row], f"1:{topic}:{partition}:{offset}-{offset}")
+        block = block_of([(value, NOTHING)], offset, Place("1", topic, partition), int((self.hour + timedelta(minutes=11)).timestamp() * 1000))
+        await self.warehouse.insert_events(block, f"1:{topic}:{partition}:{offset}-{offset}")
         return offset
 
 

@@ -65,7 +65,7 @@ async def _forget_tokens(line: Line) -> datetime:
         for number in range(TOKEN_WINDOW + 20):
             at = {"timestamp": datetime.now(UTC), "tenant_id": "others"}
             row = row_of(action_value(100_000 + number, **at), number, partition=11, topic="others")
-            await warehouse.insert_events([row], f"others:{number}")
+            await warehouse.insert_events(row, f"others:{number}")
         return await warehouse.tokens_since()
     finally:
         await warehouse.close()

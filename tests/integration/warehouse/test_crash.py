@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.voc import call_value, row_of
+from tests.voc import block_of, call_value
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.devstack.folder import StackFolder
 from voc_stream.devstack.stack import Stack
@@ -17,6 +17,7 @@ from voc_stream.errors import OutsideError
 from voc_stream.schema.clickhouse import ClickHouseSchema
 from voc_stream.settings import Settings, load_settings
 from voc_stream.stages.annotation import Annotation
+from voc_stream.stages.ranges import Place
 
 LANES, WINDOWS, EVENTS = 3, 8, 400
 SAD = Annotation(-0.5, "rule", "en", "complaint", 0.75, "head")
@@ -48,12 +49,11 @@ async def test_windows_that_a_kill_cut_off_are_whole_when_they_come_again(engine
     async def lane(partition: int) -> None:
         for window in range(WINDOWS):
             first = window * EVENTS
-            rows = [
-                row_of(call_value(partition * 100_000 + n, agent_id=f"a{n % 50}"), n, SAD, partition=partition) for n in range(first, first + EVENTS)
-            ]
+            rows = [(call_value(partition * 100_000 + n, agent_id=f"a{n % 50}"), SAD) for n in range(first, first + EVENTS)]
+            block = block_of(rows, first, Place("1", "voc.calls", partition))
             while True:
                 try:
-                    await warehouse.insert_events(rows, f"1:voc.calls:{partition}:{first}-{first + EVENTS - 1}")
+                    await warehouse.insert_events(block, f"1:voc.calls:{partition}:{first}-{first + EVENTS - 1}")
                     break
                 except OutsideError:
                     await asyncio.sleep(0.1)

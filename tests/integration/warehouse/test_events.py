@@ -63,12 +63,12 @@ async def test_payloads_of_any_length_and_kind_come_back_as_they_were(warehouse:
 
 async def test_a_token_sent_again_adds_nothing_even_with_other_rows(warehouse: Warehouse) -> None:
     await store(warehouse, [(call_value(1), SAD)])
-    await warehouse.insert_events([row_of(call_value(2), 0)], "1:voc.calls:0:0-0")
+    await warehouse.insert_events(row_of(call_value(2), 0), "1:voc.calls:0:0-0")
     assert (await only_row(warehouse))["event_id"] == event_id(1)
 
 
 async def test_no_rows_are_no_trouble(warehouse: Warehouse) -> None:
-    await warehouse.insert_events([], "t")
+    await warehouse.insert_events(b"", "t")
     assert await warehouse.query("SELECT * FROM voc_events") == []
 
 

@@ -174,7 +174,7 @@ async def test_what_differs_is_mended(warehouse: Warehouse) -> None:
 async def test_how_far_back_tokens_are_remembered_follows_from_the_parts_that_were_made(warehouse: Warehouse) -> None:
     async def windows(count: int, hour: int) -> None:
         rows = (row_of(call_value(number), number).replace(_milliseconds(0), _milliseconds(hour)) for number in range(count))
-        await asyncio.gather(*(warehouse.insert_events([row], f"{hour}-{number}") for number, row in enumerate(rows)))
+        await asyncio.gather(*(warehouse.insert_events(row, f"{hour}-{number}") for number, row in enumerate(rows)))
 
     await windows(40, 0)
     assert await warehouse.tokens_since() == datetime(1970, 1, 1, tzinfo=UTC)

@@ -45,7 +45,7 @@ def test_rows_are_counted_whatever_the_pieces(request_: bytes, size: int) -> Non
 
 
 def test_a_binary_row_is_told_by_the_payload_in_it() -> None:
-    assert rows_of("RowBinary", b"\x00".join(value for _, value in records(12))) == 12
+    assert rows_of("Native", b"\x00".join(value for _, value in records(12))) == 12
 
 
 def test_what_was_found_is_told_as_json() -> None:

@@ -40,6 +40,13 @@ def test_a_text_is_its_words_in_order(reader: WordReader, text: str, numbers: li
     assert reader.read([text]).numbers.tolist() == numbers
 
 
+def test_pieces_of_no_word_and_of_several_are_in_their_places_the_second_time_too(reader: WordReader) -> None:
+    for _ in range(2):
+        words = reader.read(["well-done good", "--", "good -- well-well-done 12", "done"])
+        assert words.numbers.tolist() == [WELL, DONE, GOOD, GOOD, WELL, WELL, DONE, UNKNOWN, DONE]
+        assert words.lengths.tolist() == [3, 0, 5, 1]
+
+
 def test_texts_lie_one_after_the_other(reader: WordReader) -> None:
     words = reader.read(["good", "", "well done", ""])
     assert words.lengths.tolist() == [1, 0, 2, 0]
@@ -72,5 +79,6 @@ def test_what_is_remembered_is_bounded_in_number_and_length(reader: WordReader, 
     monkeypatch.setattr(reading, "_REMEMBERED_PIECES", 10)
     words = reader.read([" ".join(f"w{at}" for at in range(100)), "x" * 1000, "good"])
     assert words.lengths.tolist() == [100, 1, 1]
+    assert reader.read(["good"]).numbers.tolist() == [GOOD]
     assert len(reader._pieces) <= 10
     assert max(map(len, reader._pieces)) < 1000

@@ -71,7 +71,7 @@ class Warehouse:
 
     inserts = 0
 
-    async def insert_events(self, _rows: Sequence[bytes], _token: str) -> None:
+    async def insert_events(self, _block: bytes, _token: str) -> None:
         self.inserts += 1
 
 
@@ -95,7 +95,7 @@ class Scene:
 
         try:
             async with asyncio.timeout(2):
-                await self.performer.perform(steps(), Formed(self.window, [], [], []))
+                await self.performer.perform(steps(), Formed(self.window, [], b"", [], []))
         finally:
             for gate in self.gates.values():
                 await gate.stop()

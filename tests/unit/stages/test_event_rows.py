@@ -1,4 +1,4 @@
-"""An event as a RowBinary row: read back by ClickHouse's rules (tests/integration/warehouse reads it back by ClickHouse)."""
+"""Events as Native blocks: read back by ClickHouse's rules (tests/integration/warehouse reads it back by ClickHouse)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.voc import PROCESSED_MS, TIMESTAMP, action_value, call_value, event_id, row_of
+from tests.voc import PROCESSED_MS, TIMESTAMP, action_value, block_of, call_value, event_id, row_of
+from voc_stream.events.voc import decode_voc
 from voc_stream.stages import event_rows
-from voc_stream.stages.annotation import Annotation
-from voc_stream.stages.event_rows import COLUMNS
+from voc_stream.stages.annotation import NOTHING, Annotation
+from voc_stream.stages.event_rows import COLUMNS, EventBlock
+from voc_stream.stages.ranges import Place
 
 SAD = Annotation(-0.5, "rule", "en", "billing", 0.75, "head")
 
@@ -31,34 +33,57 @@ class Reader:
     def number(self, kind: str) -> Any:
         return struct.unpack(f"<{kind}", self.take(struct.calcsize(kind)))[0]
 
-    def bytes(self) -> bytes:
+    def length(self) -> int:
         length = shift = 0
         while True:
             (byte,) = self.take(1)
             length |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
-                return self.take(length)
+                return length
+
+    def bytes(self) -> bytes:
+        return self.take(self.length())
 
     def text(self) -> str:
         return self.bytes().decode()
 
-    def nullable(self, kind: str) -> Any:
-        if self.take(1) == b"\x01":
-            return None
-        return self.text() if kind == "text" else self.number(kind)
+    def column(self, kind: str, count: int) -> list[Any]:
+        inner = kind.removeprefix("Nullable(").removesuffix(")") if kind.startswith("Nullable") else kind
+        absent = self.take(count) if inner != kind else bytes(count)
+        values = [self.value(inner) for _ in range(count)]
+        return [None if missing else value for missing, value in zip(absent, values, strict=True)]
+
+    def value(self, kind: str) -> Any:
+        match kind:
+            case "String":
+                data = self.bytes()
+                return data if data.startswith(b"{") else data.decode()
+            case "UUID":
+                return uuid.UUID(int=self.number("Q") << 64 | self.number("Q"))
+            case "Float32":
+                return self.number("f")
+            case "Int32":
+                return self.number("i")
+            case _:
+                return self.number("q")
 
 
-def read(row: bytes) -> dict[str, Any]:
-    reader = Reader(row)
-    upper, lower = reader.number("Q"), reader.number("Q")
-    numbers = [reader.number(kind) for kind in "qqiq"]
-    words = [reader.text() for _ in range(7)]
-    findings = [reader.nullable(kind) for kind in ("f", "f", "text")]
-    rest = [reader.text() for _ in range(3)]
-    values = [uuid.UUID(int=upper << 64 | lower), *numbers, *words, *findings, *rest, reader.bytes()]
+def read_block(block: bytes) -> list[dict[str, Any]]:
+    reader = Reader(block)
+    columns, count = reader.length(), reader.length()
+    found: dict[str, list[Any]] = {}
+    for _ in range(columns):
+        name, kind = reader.text(), reader.text()
+        found[name] = reader.column(kind, count)
     assert reader.rest == b""
-    return dict(zip(COLUMNS, values, strict=True))
+    assert tuple(found) == COLUMNS
+    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
+
+
+def read(block: bytes) -> dict[str, Any]:
+    (row,) = read_block(block)
+    return row
 
 
 def test_a_row_holds_the_event_its_annotation_and_its_place_in_kafka() -> None:
@@ -84,6 +109,40 @@ def test_a_row_holds_the_event_its_annotation_and_its_place_in_kafka() -> None:
         "customer_id": "k1",
         "payload": value,
     }
+
+
+def test_the_rows_of_a_block_keep_their_order_and_what_each_lacks() -> None:
+    values = [call_value(1), action_value(2), call_value(3)]
+    annotations = [SAD, NOTHING, Annotation(topic="other")]
+    block = EventBlock()
+    block.add([decode_voc(value) for value in values], values, [0, 1, 2], annotations, Place("1", "t", 0), 5)
+    rows = read_block(block.encoded())
+    assert [row["event_id"] for row in rows] == [event_id(1), event_id(2), event_id(3)]
+    assert [row["sentiment"] for row in rows] == [-0.5, None, None]
+    assert [row["topic"] for row in rows] == ["billing", None, "other"]
+    assert [row["call_id"] for row in rows] == ["c1", "", "c1"]
+    assert [row["payload"] for row in rows] == values
+
+
+def test_what_is_added_in_pieces_is_one_block() -> None:
+    rows = [(call_value(number), SAD if number % 2 else NOTHING) for number in range(7)]
+    whole = EventBlock()
+    values, annotations = zip(*rows, strict=True)
+    whole.add([decode_voc(value) for value in values], values, range(5, 12), annotations, Place("1", "t", 0), PROCESSED_MS)
+    assert block_of(rows, 5, Place("1", "t", 0)) == whole.encoded()
+
+
+def test_an_event_whose_payload_is_empty_has_no_row() -> None:
+    values = [call_value(1), call_value(2), call_value(3)]
+    events = [decode_voc(value) for value in values]
+    block, nothing = EventBlock(), EventBlock()
+    block.add(events, [values[0], b"", values[2]], [4, 5, 6], [SAD, SAD, NOTHING], Place("1", "t", 0), 5)
+    nothing.add(events[:1], [b""], [4], [SAD], Place("1", "t", 0), 5)
+    assert [(row["event_id"], row["kafka_offset"], row["sentiment"]) for row in read_block(block.encoded())] == [
+        (event_id(1), 4, -0.5),
+        (event_id(3), 6, None),
+    ]
+    assert nothing.encoded() == b""
 
 
 def test_the_same_event_gives_the_same_row() -> None:
@@ -115,7 +174,7 @@ def test_payloads_of_any_length_are_kept(length: int) -> None:
 
 
 def test_what_is_kept_of_tenants_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_rows, "_WORDS_KEPT", 10)
+    monkeypatch.setattr(event_rows, "_MOST_KEPT", 10)
     for number in range(50):
         assert read(row_of(call_value(tenant_id=f"t{number}"), 0))["tenant_id"] == f"t{number}"
-    assert len(event_rows._words) <= 10
+    assert len(event_rows._word) <= 10
