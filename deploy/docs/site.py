@@ -1,4 +1,4 @@
-"""The documentation's page of settings, made from `.env.example` whenever the site is built: it cannot drift."""
+"""What the documentation's site makes by itself: the page of settings, from `.env.example`, and the lists of a folder's pages in the navigation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,22 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 PAGE = "configuration.md"
 _SECTION = re.compile(r"# --- (.+?) ---")
 _SETTING = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
+
+
+def on_config(config: Any) -> Any:
+    """Put a folder's pages, in order of their names, where the navigation names the folder; MkDocs calls this."""
+    config.nav = listed(config.nav, Path(config.docs_dir))
+    return config
+
+
+def listed(nav: Any, docs: Path) -> Any:
+    """Return the navigation with folders replaced by their pages."""
+    if isinstance(nav, str):
+        folder = docs / nav
+        return [f"{nav}/{page.name}" for page in sorted(folder.glob("*.md"))] if folder.is_dir() else nav
+    if isinstance(nav, dict):
+        return {title: listed(entry, docs) for title, entry in nav.items()}
+    return [listed(entry, docs) for entry in nav]
 
 
 def on_files(files: Files, config: Any) -> Files:
