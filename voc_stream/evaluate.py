@@ -9,6 +9,7 @@ from typing import Literal
 
 import click
 
+from voc_stream.evaluate_privacy import privacy
 from voc_stream.evaluate_sentiment import sentiment
 from voc_stream.labelled import Echo, FileUnusableError, Row, column, event_of, read_rows, tell
 from voc_stream.nlp.evaluation import Agreement
@@ -22,7 +23,7 @@ Evaluator = Callable[[Settings, Sequence[Row], Echo], Awaitable[str]]
 
 
 async def run(settings: Settings, echo: Echo, *, what: str, file: Path, model: Literal["rule", "embed"] | None = None) -> int:
-    """Print a confusion table and, last, the figures; return the exit code. `model` stands for SENTIMENT_MODEL."""
+    """Print what there is to be told of each label and, last, the figures; return the exit code. `model` stands for SENTIMENT_MODEL."""
     if model is not None:
         settings = settings.model_copy(update={"sentiment_model": model})
     try:
@@ -47,4 +48,4 @@ async def topics(settings: Settings, rows: Sequence[Row], echo: Echo) -> str:
     return f"accuracy={agreement.accuracy:.3f} macro_f1={agreement.macro_f1:.3f}"
 
 
-EVALUATORS: dict[str, Evaluator] = {"sentiment": sentiment, "topics": topics}
+EVALUATORS: dict[str, Evaluator] = {"privacy": privacy, "sentiment": sentiment, "topics": topics}

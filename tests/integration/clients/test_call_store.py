@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 
 from tests.calls import NOW, STARTED, at, audio_ready, downloaded, enriched, enriched_call, errored, scored, scoring_result
+from voc_stream.clients.call_customers import Customer, read_customers
 from voc_stream.clients.call_store import CallStore
+from voc_stream.clients.customer_keys import keys_by_id
 from voc_stream.clients.postgres import Database
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.security.vault import SealError, Vault, in_customer_pii, on_the_wire
@@ -119,13 +121,15 @@ async def test_customer_data_opens_only_in_its_own_row_and_column(store: CallSto
     await store.apply([enriched(customer=PHONE, sealed_udfs=sealed_card(vault))])
     async with db.connection() as connection:
         row = await connection.fetchrow("SELECT tenant_id, key_id, other_parties, udfs FROM customer_pii")
-    assert row is not None
-    assert (row["tenant_id"], row["key_id"]) == ("acme", "k2")
-    assert vault.open(row["other_parties"], bound_to=in_customer_pii("acme", "other_parties", ID)) == PHONE
-    assert vault.open(row["udfs"], bound_to=in_customer_pii("acme", "udfs", ID)) == CARD
+        assert row is not None
+        key = (await keys_by_id(connection, vault, [row["key_id"]]))[row["key_id"]]
+        assert await connection.fetchval("SELECT kek_id FROM customer_key") == "k2"
+    assert (row["tenant_id"], key.tenant_id, key.owner) == ("acme", "acme", vault.reference(PHONE, "acme"))
+    assert key.open(row["other_parties"], bound_to=in_customer_pii("acme", "other_parties", ID)) == PHONE
+    assert key.open(row["udfs"], bound_to=in_customer_pii("acme", "udfs", ID)) == CARD
     for elsewhere in (("globex", "udfs", ID), ("acme", "other_parties", ID), ("acme", "udfs", "c2")):
         with pytest.raises(SealError):
-            vault.open(row["udfs"], bound_to=in_customer_pii(*elsewhere))
+            key.open(row["udfs"], bound_to=in_customer_pii(*elsewhere))
 
 
 async def test_udfs_that_were_sealed_for_another_call_are_rejected(store: CallStore, vault: Vault) -> None:
@@ -147,11 +151,11 @@ async def test_customer_data_moves_with_its_call_to_the_new_tenant(store: CallSt
     async with store.unassigned(1, lambda _service, _skill: "globex"):
         pass
     async with db.connection() as connection:
-        row = await connection.fetchrow("SELECT call.tenant_id, customer_ref, other_parties, udfs FROM call JOIN customer_pii USING (call_id)")
+        row = await connection.fetchrow("SELECT call.tenant_id, customer_ref FROM call JOIN customer_pii USING (call_id)")
+        known = await read_customers(connection, vault, [ID])
     assert row is not None
     assert (row["tenant_id"], row["customer_ref"]) == ("globex", vault.reference(PHONE, "globex"))
-    assert vault.open(row["other_parties"], bound_to=in_customer_pii("globex", "other_parties", ID)) == PHONE
-    assert vault.open(row["udfs"], bound_to=in_customer_pii("globex", "udfs", ID)) == CARD
+    assert known == {ID: Customer(ID, "globex", PHONE, CARD)}
 
 
 async def test_a_call_that_is_deleted_takes_its_personal_data_and_results_along(store: CallStore, db: Database, vault: Vault) -> None:

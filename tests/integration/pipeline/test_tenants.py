@@ -6,8 +6,9 @@ import asyncio
 
 from tests.integration.pipeline.pipeline import TENANTS, Pipeline, decoded
 from voc_stream import topics
+from voc_stream.clients.call_customers import read_customers
 from voc_stream.clients.clickhouse import Warehouse
-from voc_stream.security.vault import Vault, in_customer_pii
+from voc_stream.security.vault import Vault
 
 SERVICE = "umbrella-desk"
 
@@ -34,7 +35,8 @@ async def test_calls_without_a_tenant_are_driven_again_once_the_file_maps_them(p
     vault = Vault(pipeline.settings.encryption_keys, pipeline.settings.pii_key_id)
     for call_id in lost:
         row = await pipeline.row("SELECT p.*, c.customer_ref FROM customer_pii p JOIN call c USING (call_id) WHERE call_id = $1", call_id)
-        parties = vault.open(row["other_parties"], bound_to=in_customer_pii("umbrella", "other_parties", call_id))
+        async with pipeline.database.connection() as connection:
+            parties = (await read_customers(connection, vault, [call_id]))[call_id].other_parties
         assert row["customer_ref"] == vault.reference(parties, "umbrella")
         assert {decoded(record)["tenant_id"] for record in await pipeline.read(topics.SCORING_RESULTS, [call_id])} == {"unassigned", "umbrella"}
     await pipeline.assert_consistent([known, meanwhile, *lost])

@@ -15,13 +15,14 @@ from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.privacy import FakePrivacy
 from tests.fakes.warehouse import FakeWarehouse
 from tests.unit.services.made import facts
+from voc_stream.clients.call_privacy import Standing
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.calls import ScoringResult, Transcript, Turn
 from voc_stream.runtime.stage import Delivery
 from voc_stream.services.composite import Composite
 from voc_stream.services.export import Exporter
 from voc_stream.stages.composite import Weights
-from voc_stream.stages.outcome import Ok, Outcome
+from voc_stream.stages.outcome import Drop, Ok, Outcome
 
 SAID = Transcript(turns=(Turn(speaker="agent", start=0.4, end=2.1, text="Hello"),))
 KEY = "transcripts/2026/11/22/7_x.json"
@@ -107,3 +108,12 @@ async def test_nothing_passes_before_the_composite_score_has_it() -> None:
     scene.composites.faults.fail_next("before", OutageError("postgres", "connection refused"))
     with pytest.raises(OutageError):
         await scene.export(scoring_result())
+
+
+async def test_the_results_of_forgotten_calls_go_nowhere_and_the_others_keep_their_places() -> None:
+    scene = Scene()
+    scene.privacy.known["700000000000001"] = Standing(forgotten=True)
+    first, second = await scene.export(scoring_result(), scoring_result(enriched_call("700000000000002")))
+    assert first == Drop("forgotten")
+    assert isinstance(second, Ok)
+    assert [call_id for call_id, _ in scene.warehouse.scores] == ["700000000000002"]

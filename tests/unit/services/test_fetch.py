@@ -13,11 +13,12 @@ from tests.fakes.call_store import FakeCallStore
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.privacy import FakePrivacy
 from tests.unit.services.made import facts, limit, settings
+from voc_stream.clients.call_privacy import Standing
 from voc_stream.errors import NotThereYetError, OutageError, OutsideError, TransientError
 from voc_stream.events.calls import AudioReady, EnrichedCall
 from voc_stream.services.fetch import Fetcher
 from voc_stream.stages.changes import Downloaded, Missing, Parked
-from voc_stream.stages.outcome import DeadLetter, Ok, Retry
+from voc_stream.stages.outcome import DeadLetter, Drop, Ok, Retry
 from voc_stream.stages.outside import AudioFacts, Copied
 
 PCM = AudioFacts(codec="pcm_s16le", duration=90.25, sample_rate=8000, channels=2)
@@ -166,3 +167,10 @@ def test_attempts_are_the_setting_s() -> None:
     verdicts = [fetcher.failed(enriched_call(), error, facts(attempt=attempt), 0.0) for attempt in (1, 2)]
 
     assert [type(verdict) for verdict in verdicts] == [Retry, DeadLetter]
+
+
+async def test_the_recording_of_a_forgotten_call_is_not_fetched() -> None:
+    scene = Scene()
+    scene.privacy.known[enriched_call().call_id] = Standing(forgotten=True)
+    assert await scene.fetcher.fetch(enriched_call(), facts()) == Drop("forgotten")
+    assert scene.recordings.copied == []

@@ -11,13 +11,14 @@ from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.privacy import FakePrivacy
 from tests.fakes.scoring import FakeScoring
 from tests.unit.services.made import facts, limit, settings
+from voc_stream.clients.call_privacy import Standing
 from voc_stream.clients.scoring_wire import ScoreReply
 from voc_stream.errors import OutsideError, RejectedError, TransientError
 from voc_stream.events.calls import AudioReady, ScoringResult, Transcript
 from voc_stream.nlp.redaction import Redactor
 from voc_stream.services.judge import Judge
 from voc_stream.stages.changes import Scored
-from voc_stream.stages.outcome import DeadLetter, Ok, Outcome, Retry
+from voc_stream.stages.outcome import DeadLetter, Drop, Ok, Outcome, Retry
 
 WAV = b"RIFF" + bytes(200_000)
 CALL = "700000000000001"
@@ -149,3 +150,36 @@ def test_scoring_has_three_attempts() -> None:
     verdicts = [judge.failed(audio_ready(), error, facts(attempt=attempt), 1.0) for attempt in (1, 2, 3)]
 
     assert [type(verdict) for verdict in verdicts] == [Retry, Retry, DeadLetter]
+
+
+async def test_words_are_redacted_wherever_they_go_and_kept_as_they_were_said() -> None:
+    scene = Scene()
+    scene.privacy.people = ["Hello World"]
+    await scene.store_recording(audio_ready())
+    result = result_of(await scene.judge.score(audio_ready(), facts()))
+    assert result.transcript_key is not None
+    stored = msgspec.json.decode(scene.objects.objects[result.transcript_key].data, type=Transcript)
+    assert stored.turns[0].text == "[name], how can I help you?"
+    original = msgspec.json.decode(scene.privacy.originals[CALL], type=Transcript)
+    assert original.turns[0].text == "Hello, how can I help you?"
+    assert (stored.turns[0].start, stored.turns[0].end) == (original.turns[0].start, original.turns[0].end)
+
+
+async def test_a_call_that_must_not_be_scored_is_heard_by_nobody_and_says_why() -> None:
+    scene = Scene()
+    scene.privacy.known[CALL] = Standing(do_not_score="the customer objected")
+    result = result_of(await scene.judge.score(audio_ready(), facts()))
+    assert (result.outcome, result.reason, result.detail, result.score) == ("NOT_SCORABLE", "do_not_score", "the customer objected", None)
+    assert scene.scoring.asked == []
+    assert scene.objects.puts == []
+
+
+async def test_a_forgotten_call_leaves_no_trace_whether_before_or_while_it_is_heard() -> None:
+    scene = Scene()
+    scene.privacy.known[CALL] = Standing(forgotten=True)
+    assert await scene.judge.score(audio_ready(), facts()) == Drop("forgotten")
+    scene.privacy.known.clear()
+    scene.privacy.gone.add(CALL)
+    await scene.store_recording(audio_ready())
+    assert await scene.judge.score(audio_ready(), facts()) == Drop("forgotten")
+    assert scene.objects.puts == [audio_ready().s3_key]
