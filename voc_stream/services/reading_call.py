@@ -54,7 +54,7 @@ FROM audio_asset WHERE call_id = (SELECT call_id FROM call WHERE tenant_id = $1 
 """
 _SEGMENTS = f"""
 SELECT call_id, started_at, ended_at, agent_id, status, score FROM call
-WHERE tenant_id = $1 AND (call_id = $2 OR switch_call_id <> '' AND switch_call_id = $3)
+WHERE tenant_id = $1 AND switch_call_id <> '' AND switch_call_id = $2
 ORDER BY started_at, id LIMIT {MOST_SEGMENTS}
 """  # noqa: S608
 
@@ -130,7 +130,8 @@ async def _around(connection: Connection, tenant_id: str, call: asyncpg.Record) 
     call_id = call["call_id"]
     composite = await connection.fetchrow(_COMPOSITE, tenant_id, call_id)
     recording = await connection.fetchrow(_RECORDING, tenant_id, call_id)
-    segments = await connection.fetch(_SEGMENTS, tenant_id, call_id, call["switch_call_id"])
+    switch = call["switch_call_id"]
+    segments = await connection.fetch(_SEGMENTS, tenant_id, switch) if switch else [call]
     return {
         "felt": Felt.model_validate(dict(composite)) if composite else None,
         "composed": Composed.model_validate(dict(composite)) if composite and composite["composite"] is not None else None,
