@@ -21,7 +21,7 @@ SEED ?=
 MINUTES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-runtime chaos chaos-calls chaos-voc soak schemas texts sbom docs lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-runtime chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -113,6 +113,9 @@ soak: setup $(RIVALS)/.installed ## Load, trouble at random and planted personal
 
 schemas: setup ## Write the JSON Schemas of topics and events into docs/schemas
 	@$(BIN)/faust -A voc_stream schemas
+
+screenshots: setup ## Photograph each page of a demo into docs/img/pages, about eight minutes (CALLS=24)
+	@$(BIN)/python -m tests.browser.screenshots $(if $(CALLS),--calls $(CALLS))
 
 texts: setup ## Put what the pages say into the catalogues of voc_stream/web/texts, and list what wants a translation
 	@$(BIN)/python -m voc_stream.web.texts.collect

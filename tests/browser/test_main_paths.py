@@ -146,3 +146,19 @@ async def test_by_keyboard_alone_to_an_agent(open_as: OpenAs) -> None:
     assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     await page.keyboard.press("Enter")
     await heading(page, "Ben Ito")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/?", "No calls yet"),
+        ("/desk/calls?", "No calls yet"),
+        ("/desk/agents?", "Nobody yet"),
+        ("/desk/topics?", "Nothing yet"),
+        ("/desk/alerts?", "All quiet"),
+    ],
+)
+async def test_who_has_no_calls_yet_is_told_what_will_come(open_as: OpenAs, path: str, said: str) -> None:
+    window = await open_as("read", "")
+    await window.go(f"{path}tenant_id=initech")
+    await expect(window.page.get_by_text(said).first).to_be_visible()
