@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from voc_stream.clients.letter_rows import LetterFilter
 from voc_stream.web.pages.letter_choice import Choice, Listed
 from voc_stream.web.pages.spans import Axis
-from voc_stream.web.pages.worker_view import WorkerView, look_at
+from voc_stream.web.pages.worker_view import look_at
 from voc_stream.web.problems import NotFound
 from voc_stream.web.who import Caller
 
@@ -52,10 +52,11 @@ async def test_a_worker_says_what_it_needs_and_how_its_stages_are() -> None:
     readiness = httpx.Response(503, json={"status": "not ready", "reasons": ["s3: refused"], "degraded": ["sentiment: slow"]})
     async with _worker({"/readyz": readiness, "/metrics": httpx.Response(200, text=METRICS)}) as worker:
         view = await look_at(worker)
-    stage = {"paused": 1.0, "in_flight": 2.0, "queued": 7.0}
-    assert view == WorkerView(
-        ready=False, reasons=("s3: refused", "sentiment: slow"), dependencies={"kafka": True, "s3": False}, stages={"score": stage}
-    )
+    assert view is not None
+    assert not view.ready
+    assert view.reasons == ("s3: refused", "sentiment: slow")
+    assert view.dependencies == {"kafka": True, "s3": False}
+    assert view.stages == {"score": {"paused": 1.0, "in_flight": 2.0, "queued": 7.0}}
 
 
 @pytest.mark.parametrize(
