@@ -16,7 +16,7 @@ import uvloop
 from aiohttp import web
 from aiokafka.errors import GroupAuthorizationFailedError
 
-from agents import watch
+from agents import people_side, watch
 from voc_stream import factory
 from voc_stream.kit import App, Kit
 from voc_stream.runtime.stage import Delivery, Stage, by_policy
@@ -61,5 +61,5 @@ def attach(app: App, kit: Kit) -> None:
 
 if __name__ == "__main__":
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    factory.AGENTS = (SimpleNamespace(attach=attach), watch)  # type: ignore[assignment] # the pipelines are not these tests'
+    factory.AGENTS = (SimpleNamespace(attach=attach), watch, people_side)  # type: ignore[assignment] # the pipelines are not these tests'
     factory.create_app(load_settings()).main()

@@ -83,8 +83,8 @@ class Ward:
     topic: str
     patients: list[Patient] = field(default_factory=list)
 
-    def admit(self) -> Patient:
-        """Start a worker."""
+    def admit(self, **settings: str) -> Patient:
+        """Start a worker, with these settings on top."""
         port = free_port()
         log = self.folder / f"{len(self.patients)}.log"
         own = {
@@ -103,7 +103,7 @@ class Ward:
         }
         command = [sys.executable, "-m", "tests.integration.health.app", "worker", "-l", "info"]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, cwd=ROOT, env=os.environ | own, stdout=output, stderr=output)
+            process = subprocess.Popen(command, cwd=ROOT, env=os.environ | own | settings, stdout=output, stderr=output)
         self.patients.append(Patient(process, port, log))
         return self.patients[-1]
 
