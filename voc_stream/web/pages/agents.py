@@ -23,15 +23,18 @@ router = APIRouter(prefix="/desk", include_in_schema=False)
 Days = Annotated[int, Query(ge=1, le=366)]
 DAYS = 30
 NEWEST = 10
+# A long table is shown whole when it is asked for.
+MOST = 100
 
 
 @router.get("/agents")
-async def agents(request: Request, caller: Reader, days: Days = DAYS) -> HTMLResponse:
-    """Show the ranking."""
+async def agents(request: Request, caller: Reader, days: Days = DAYS, whole: Annotated[bool, Query(alias="all")] = False) -> HTMLResponse:  # noqa: FBT002
+    """Show the ranking, its beginning or all of it."""
     tenant = await chosen_tenant(request, caller)
     shown = await readings_of(request).agents.ranking(tenant, days, datetime.now(UTC).date())
-    axis = Axis.around(value for agent in shown.agents for value in (agent.estimate_low, agent.estimate_high))
-    return render(request, "agents.html", caller, shown=shown, days=days, axis=axis, few=FEW)
+    rows = shown.agents if whole else shown.agents[:MOST]
+    axis = Axis.around(value for agent in rows for value in (agent.estimate_low, agent.estimate_high))
+    return render(request, "agents.html", caller, shown=shown, agents=rows, days=days, axis=axis, few=FEW)
 
 
 @router.get("/agents/{agent_id}")
