@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import psycopg
 import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute, iter_route_contexts
+from psycopg import sql
+from pydantic import SecretStr
 
 from tests.integration.clients.test_dead_letter_store import letter
+from tests.integration.web.conftest import Front
 from tests.integration.web.reading_world import World
-from tests.web_desk import OTHER, TENANT, unit_desk
+from tests.unit.web.test_login import sent
+from tests.web_desk import OTHER, TENANT, served, unit_desk, web_settings
 from voc_stream.clients.dead_letter_store import DeadLetters
 from voc_stream.clients.letter_rows import LetterFilter
 from voc_stream.clients.pause_store import PauseStore
+from voc_stream.clients.postgres import Database
+from voc_stream.clients.token_store import TokenStore
 from voc_stream.devstack.stack import Stack
+from voc_stream.errors import OutageError
 from voc_stream.security.vault import Vault
+from voc_stream.settings import Settings
 from voc_stream.web.app import make_app
+from voc_stream.web.desk import Desk
+from voc_stream.web.last_use import LastUse
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
+RIGHTS = Path(__file__).parents[3] / "deploy" / "postgres" / "people-side.sql"
 # What only another tenant's data hold; none of it may be in any answer.
 MARKS = ("globex", "g1", "other-fingerprint", "secret-stage-reason")
 # Open to all, alike for all, or without an end.
@@ -58,22 +75,29 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Two:
-    """Two tenants beside each other."""
+    """Two tenants beside each other.
+
+    Attributes:
+        client: of an application whose database role has the rights of deploy/postgres/people-side.sql, and no more.
+        role: that role's own settings.
+    """
 
     world: World
+    client: httpx.AsyncClient
+    role: Settings
     mine: Ids
     others: Ids
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask with all that one tenant may have."""
-        return await self.world.client.request(method, path, headers=self.world.keyring.headers("admin"), **more)
+        return await self.client.request(method, path, headers=self.world.keyring.headers("admin"), **more)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def two(world: World, stack: Stack) -> AsyncIterator[Two]:
-    """Both tenants have calls (`world`), a dead letter, an order to pause, and tokens."""
-    assert stack
-    vault = Vault({"k1": b"\1" * 32}, "k1")
+@pytest_asyncio.fixture(scope="module", loop_scope="package")
+async def two(front: Front, stack: Stack) -> AsyncIterator[Two]:
+    """Both tenants have calls (`front`), a dead letter, an order to pause, and tokens; what the world did not have is taken away again."""
+    world = front.world
+    vault = Vault(front.settings.encryption_keys, front.settings.pii_key_id)
     letters = DeadLetters(world.db, vault)
     now = datetime.now(UTC)
     times = {"written_at": now, "first_failed_at": now, "last_failed_at": now + timedelta(seconds=1)}
@@ -83,7 +107,36 @@ async def two(world: World, stack: Stack) -> AsyncIterator[Two]:
     keys = {tenant: world.keyring.tokens[tenant, "read"].key for tenant in (TENANT, OTHER)}
     async with world.db.connection() as connection:
         await connection.execute("UPDATE call SET agent_id = 'gina' WHERE tenant_id = $1", OTHER)
-    yield Two(world, Ids(TENANT, "c1", "anna", found[TENANT], keys[TENANT]), Ids(OTHER, "g1", "gina", found[OTHER], keys[OTHER]))
+    mine, others = Ids(TENANT, "c1", "anna", found[TENANT], keys[TENANT]), Ids(OTHER, "g1", "gina", found[OTHER], keys[OTHER])
+    with role_of_the_web(stack, front.settings) as role:
+        async with served(Desk.of(web_settings(role))) as client:
+            yield Two(world, client, role, mine, others)
+    async with world.db.connection() as connection:
+        await connection.execute("UPDATE call SET agent_id = 'anna' WHERE tenant_id = $1", OTHER)
+        await connection.execute("DELETE FROM dead_letter WHERE id = ANY($1::bigint[])", [int(each.letter_id) for each in (mine, others)])
+        await connection.execute("DELETE FROM pause")
+
+
+@contextmanager
+def role_of_the_web(stack: Stack, settings: Settings) -> Iterator[Settings]:
+    """Lend the settings of a role that was made as deploy/postgres/people-side.sql says."""
+    owner = urlsplit(settings.postgres_url)
+    (schema,) = re.findall(r"search_path%3D(\w+)", owner.query)
+    password = json.loads((stack.folder / "secrets.json").read_text())["postgres_admin"]
+    name = f"web_{uuid.uuid4().hex}"
+    place = {"host": owner.hostname, "port": owner.port, "dbname": owner.path[1:]}
+    role, own = sql.Identifier(name), sql.Identifier(schema)
+    with psycopg.connect(**place, user="postgres", password=password, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(name)))
+        try:
+            with psycopg.connect(urlunsplit(owner), autocommit=True) as session:
+                session.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(own, role))
+                session.execute(RIGHTS.read_text().replace("voc_web", name).encode())
+            told = owner._replace(netloc=f"{name}:{name}@{owner.hostname}:{owner.port}")
+            yield settings.model_copy(update={"postgres_dsn": SecretStr(urlunsplit(told))})
+        finally:
+            admin.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            admin.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
 def routes(*methods: str) -> list[tuple[str, str]]:
@@ -159,6 +212,46 @@ async def test_nobody_changes_what_is_another_tenant_s(two: Two, method: str, pa
             assert answer.status_code != 200 or OTHER not in json.dumps(body)
             assert [mark for mark in MARKS[1:2] + MARKS[3:] if mark in told] == []
     assert await _theirs(two) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT FROM customer_pii",
+        "UPDATE call SET tenant_id = 'acme'",
+        "DELETE FROM call",
+        "UPDATE scoring_result SET score = 100",
+        "SELECT FROM audit_log",
+        "UPDATE access_token SET scopes = '{admin}'",
+        "UPDATE web_session SET scopes = '{admin}'",
+        "CREATE TABLE mine (id int)",
+    ],
+)
+async def test_the_role_of_the_web_has_no_right_that_it_does_not_need(two: Two, statement: str) -> None:
+    db = Database(two.role)
+    with pytest.raises(OutageError, match="denies our user a right"):
+        async with db.connection() as connection:
+            await connection.execute(statement)
+    await db.close()
+
+
+async def test_the_role_of_the_web_serves_logins_tokens_pauses_and_letters(two: Two) -> None:
+    headers = two.world.keyring.headers("admin", "")
+    assert (await two.client.get("/readyz")).status_code == 200
+    assert (await sent(two.client, two.world.keyring.token())).status_code == 303
+    two.client.cookies.clear()
+    made = await two.client.post("/desk/access", data={"label": "x", "scopes": "read", "whose": TENANT, "days": "1"}, headers=headers)
+    assert made.status_code == 200
+    assert (await two.client.post("/pauses", json={"action": "pause", "tenant_id": TENANT}, headers=headers)).status_code == 200
+    assert (await two.client.post("/pauses", json={"action": "resume", "tenant_id": TENANT}, headers=headers)).status_code == 200
+    done = await two.client.post("/dlq/discard", json={"ids": [int(two.mine.letter_id)]}, headers=headers)
+    assert (done.status_code, done.json()) == (200, {"discarded": 1})
+    db = Database(two.role)
+    used = LastUse(TokenStore(db).used)
+    used.note(two.mine.key)
+    await used.flush()
+    await db.close()
+    assert not used._waiting
 
 
 async def test_who_is_of_all_tenants_sees_both(two: Two) -> None:
