@@ -124,9 +124,8 @@ def role_of_the_web(stack: Stack, settings: Settings) -> Iterator[Settings]:
     (schema,) = re.findall(r"search_path%3D(\w+)", owner.query)
     password = json.loads((stack.folder / "secrets.json").read_text())["postgres_admin"]
     name = f"web_{uuid.uuid4().hex}"
-    place = {"host": owner.hostname, "port": owner.port, "dbname": owner.path[1:]}
     role, own = sql.Identifier(name), sql.Identifier(schema)
-    with psycopg.connect(**place, user="postgres", password=password, autocommit=True) as admin:
+    with psycopg.connect(host=owner.hostname, port=owner.port, dbname=owner.path[1:], user="postgres", password=password, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(name)))
         try:
             with psycopg.connect(urlunsplit(owner), autocommit=True) as session:
