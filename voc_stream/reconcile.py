@@ -12,9 +12,12 @@ from rich.table import Table
 
 from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.completeness_rows import CompletenessRows
+from voc_stream.clients.forgotten_store import ForgottenStore
 from voc_stream.clients.topic_reader import TopicReader
+from voc_stream.events.voc import decode_voc
 from voc_stream.kit import Kit
 from voc_stream.runtime.stage import Publishes
+from voc_stream.services.event_privacy import EventPrivacy
 from voc_stream.services.mend import Mended, Mender, Tools
 from voc_stream.services.reconcile import Places, Reconciler
 from voc_stream.settings import Settings
@@ -115,6 +118,7 @@ def _tools(kit: Kit, publisher: Publishes, settings: Settings) -> Tools:
     return Tools(
         calls=kit.calls,
         rows=CompletenessRows(kit.db),
+        privacy=EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db)),
         objects=kit.objects,
         recorder=kit.recorder,
         recordings=kit.recordings,

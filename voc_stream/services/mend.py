@@ -22,6 +22,7 @@ from voc_stream.events.voc import VocEvent, decode_voc
 from voc_stream.logs import get_logger
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
+from voc_stream.runtime.window_lane import Cleans
 from voc_stream.security.vault import Vault
 from voc_stream.services.annotating import Annotates
 from voc_stream.services.composite import Composite
@@ -58,6 +59,7 @@ class Tools:
     warehouse: Warehouse
     composite: Composite
     annotating: Annotates
+    privacy: Cleans
     publisher: Publishes
     vault: Vault
     tenants: TenantsFile
@@ -243,14 +245,16 @@ class Mender:
 
     async def _insert(self, found: Sequence[tuple[VocEvent, Record]]) -> None:
         tools, events = self._tools, [event for event, _ in found]
+        await tools.privacy.refresh()
+        values = await tools.privacy.clean(events, [record.value or b"" for _, record in found])
         await tools.annotating.open()
         annotations = await tools.annotating.annotate(events)
         incarnation = tools.settings.kafka_incarnation
         block = EventBlock()
-        for (event, record), annotation in zip(found, annotations, strict=True):
+        for (_, record), event, value, annotation in zip(found, events, values, annotations, strict=True):
             # Not now: alerts would take it for news.
             written_ms = int(time_of(record).timestamp() * 1000)
-            block.add([event], [record.value], [record.offset], [annotation], Place(incarnation, record.topic, record.partition), written_ms)
+            block.add([event], [value], [record.offset], [annotation], Place(incarnation, record.topic, record.partition), written_ms)
         await tools.warehouse.insert_events(block.encoded(), f"{self._run}:{found[0][1].topic}:{found[0][1].partition}:{found[0][1].offset}")
         self._days |= {event.timestamp.astimezone(UTC).date() for event in events}
         self._tenants |= {event.tenant_id for event in events}

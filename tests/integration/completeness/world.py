@@ -20,6 +20,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from tests.calls import scored, scoring_result
 from tests.databases import own_schema, own_warehouse
+from tests.fakes.privacy import AsTheyCame
 from tests.fakes.recorder import FakeRecorder
 from tests.voc import block_of
 from voc_stream import bucket, migrate
@@ -212,6 +213,7 @@ class World:
             recordings=Recordings(self.recorder, self.objects),
             warehouse=self.warehouse,
             composite=Composite(CompositeStore(self.db), CompositeTable(self.warehouse), VocFeelings(self.warehouse), Weights),
+            privacy=AsTheyCame(),
             annotating=Annotating(None),
             publisher=Publisher(self.producer),
             vault=self.vault,

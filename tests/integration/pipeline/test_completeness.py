@@ -11,6 +11,7 @@ from typing import Any
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
+from tests.fakes.privacy import AsTheyCame
 from tests.integration.completeness.world import Publisher
 from tests.integration.pipeline.pipeline import Pipeline
 from voc_stream.clients.call_store import CallStore
@@ -89,6 +90,7 @@ class Ledger:
             recordings=Recordings(self.recorder, self.objects),
             warehouse=self.warehouse,
             composite=Composite(CompositeStore(pipeline.database), CompositeTable(self.warehouse), VocFeelings(self.warehouse), Weights),
+            privacy=AsTheyCame(),
             annotating=Annotating(None),
             publisher=Publisher(self.producer),
             vault=Vault(pipeline.settings.encryption_keys, pipeline.settings.pii_key_id),

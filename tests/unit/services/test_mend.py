@@ -53,7 +53,7 @@ class Scene:
     def __init__(self) -> None:
         self.rows, self.recorder, self.publisher, self.objects = Rows(), FakeRecorder(), FakePublisher(), FakeObjectStore()
         everything: dict[str, Any] = {"calls": self.rows, "rows": self.rows, "objects": self.objects, "publisher": self.publisher}
-        nothing: dict[str, Any] = dict.fromkeys(("warehouse", "composite", "annotating"))
+        nothing: dict[str, Any] = dict.fromkeys(("warehouse", "composite", "annotating", "privacy"))
         self.tools = Tools(
             recorder=self.recorder,
             recordings=Recordings(self.recorder, self.objects),
