@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from tests.integration.pipeline.pipeline import Pipeline, decoded
 from tests.integration.pipeline.store import BucketView
 from voc_stream import topics
+from voc_stream.clients.call_customers import read_customers
 from voc_stream.clients.clickhouse import Warehouse
-from voc_stream.security.vault import Vault, in_customer_pii, on_the_wire
+from voc_stream.security.vault import Vault, on_the_wire
 from voc_stream.settings import Settings
 
 UDFS = ("Madeup Customer", "4111111111111111", "@example.com", "account=TEST-", "dob=")
 CANARIES = (*UDFS, "1415555")
+EVENT_CANARIES = (
+    "Zebedee", "Quillfeather", "4012 8888", "4012888888881881", "555-0186", "4155550186", "zq.canary", "219-09-9999", "five double five",
+)  # fmt: skip
 # One that passes, one that cannot be scored, one that fails for good, one that is no audio.
 KINDS = ("stereo", "silent", "text")
 
@@ -43,14 +51,59 @@ async def test_the_customer_s_data_is_kept_sealed_for_its_row_and_column_and_ope
     await pipeline.until_status([call_id], "SCORED")
     (polled,) = await pipeline.read(topics.CALLS_POLLED, [call_id])
     vault = Vault(pipeline.settings.encryption_keys, pipeline.settings.pii_key_id)
-    row = await pipeline.row("SELECT p.*, c.customer_ref FROM customer_pii p JOIN call c USING (call_id) WHERE call_id = $1", call_id)
-    udfs = vault.open(row["udfs"], bound_to=in_customer_pii("acme", "udfs", call_id))
-    parties = vault.open(row["other_parties"], bound_to=in_customer_pii("acme", "other_parties", call_id))
+    row = await pipeline.row("SELECT k.kek_id, c.* FROM customer_key k JOIN call c ON c.customer_ref = k.owner WHERE call_id = $1", call_id)
+    async with pipeline.database.connection() as connection:
+        known = (await read_customers(connection, vault, [call_id]))[call_id]
+    udfs, parties = known.udfs, known.other_parties
     assert all(canary in udfs for canary in UDFS)
     assert parties.startswith("+1415555")
-    assert (row["key_id"], row["tenant_id"]) == (pipeline.settings.pii_key_id, "acme")
+    assert (row["kek_id"], row["tenant_id"]) == (pipeline.settings.pii_key_id, "acme")
     assert row["customer_ref"] == vault.reference(parties, "acme")
     assert vault.open(decoded(polled)["sealed_udfs"], bound_to=on_the_wire(call_id)) == udfs
+
+
+async def test_planted_names_and_numbers_in_events_that_pass_and_in_events_that_fail_are_in_clear_nowhere(pipeline: Pipeline) -> None:
+    tenant = f"canary-{uuid.uuid4().hex[:8]}"
+    texts = {
+        "transcript": "Zebedee Quillfeather, card 4012 8888 8888 1881, phone 415-555-0186, zq.canary@example.org, four one five double five nine",
+        "metadata": {"customer_name": "Zebedee Quillfeather", "note": "Quillfeather, SSN 219-09-9999"},
+    }
+    call = {"event_type": "call", "tenant_id": tenant, "timestamp": datetime.now(UTC), "call_id": "c1", "customer_id": "+14155550186", **texts}
+    tool = {
+        "event_type": "tool_invocation", "tenant_id": tenant, "timestamp": datetime.now(UTC), "tool": "crm", "unknown": texts,
+        "arguments": {"phone": 4155550186, "q": "zq.canary@example.org"}, "error": "no customer 4012888888881881",
+    }  # fmt: skip
+    bad = [
+        {**call, "event_id": uuid.uuid4(), "duration": "4012 8888 8888 1881"},
+        {**call, "event_id": uuid.uuid4(), "event_type": "Zebedee Quillfeather"},
+        {**call, "event_id": uuid.uuid4(), "timestamp": "1969-01-01T00:00:00Z"},
+    ]
+    good = [{**call, "event_id": uuid.uuid4()}, {**tool, "event_id": uuid.uuid4()}]
+    keys = [f"{tenant}-{number}".encode() for number in range(len(bad))]
+    await pipeline.write(topics.VOC_CALLS, *zip(keys, map(msgspec.json.encode, bad), strict=True))
+    await pipeline.write(topics.VOC_CALLS, *((b"k", msgspec.json.encode(event)) for event in good))
+    letters = await pipeline.until_letters(f"{topics.VOC_CALLS}.dlq", keys)
+    rows: list[dict[str, Any]] = []
+
+    async def stored() -> bool:
+        rows[:] = await _events(pipeline.settings, tenant)
+        kept = await pipeline.rows("SELECT id FROM dead_letter WHERE tenant_id = $1", tenant)
+        return len(rows) == len(good) and len(kept) >= 1
+
+    await pipeline.until("events and dead letters are stored", stored)
+    metrics = await asyncio.to_thread(pipeline.worker.metrics)
+    headers = [value.decode(errors="replace") for letter in letters.values() for name, value in letter.headers if name.startswith("voc-dlq-")]
+    found = {
+        "ClickHouse": _canaries([str(row) for row in rows], EVENT_CANARIES),
+        "PostgreSQL": _canaries(await _postgres(pipeline), EVENT_CANARIES),
+        "the worker's log": _canaries([pipeline.worker.log.read_text(errors="replace")], EVENT_CANARIES),
+        "metrics": _canaries([metrics], EVENT_CANARIES),
+        "headers of dead letters": _canaries(headers, EVENT_CANARIES),
+    }
+    assert {place: canaries for place, canaries in found.items() if canaries} == {}
+    said = next(row["payload"] for row in rows if row["event_type"] == "call")
+    assert "[name], card [card], phone [phone], [email], [number]" in said
+    assert letters[keys[0]].value == msgspec.json.encode(bad[0])
 
 
 def _canaries(texts: Iterable[str], wanted: Iterable[str] = CANARIES) -> list[str]:
@@ -70,6 +123,14 @@ async def _clickhouse(settings: Settings) -> list[str]:
     warehouse = Warehouse(settings)
     try:
         return [row["text"] for row in await warehouse.query("SELECT toString(tuple(*)) AS text FROM call_scores")]
+    finally:
+        await warehouse.close()
+
+
+async def _events(settings: Settings, tenant: str) -> list[dict[str, Any]]:
+    warehouse = Warehouse(settings)
+    try:
+        return await warehouse.query("SELECT * FROM voc_events WHERE tenant_id = {tenant:String}", {"tenant": tenant})
     finally:
         await warehouse.close()
 
