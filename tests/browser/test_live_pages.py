@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -9,10 +10,16 @@ from playwright.async_api import expect
 
 from tests.browser.centre import add_call, raise_alert
 from tests.browser.conftest import OpenAs
-from tests.browser.site import Site
+from tests.browser.site import Site, Watched
 from voc_stream.clients.postgres import Database
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def is_followed(window: Watched) -> None:
+    """Wait until the stream has given its first answer, after its greeting: what comes after that is new."""
+    await expect(window.page.locator("#live-state")).to_have_text("Live")
+    await expect(window.page.locator("html")).to_have_attribute("data-live-told", re.compile(r"^([2-9]|\d\d+)$"))
 
 
 async def alarm(site: Site, rule: str) -> None:
@@ -26,11 +33,9 @@ async def test_a_call_that_comes_is_counted_and_offered_while_the_list_stays_whe
     await overview.go("/")
     await calls.go("/desk/calls")
     for window in (overview, calls):
-        await expect(window.page.locator("#live-state")).to_have_text("Live")
+        await is_followed(window)
     number = overview.page.locator("[data-live='calls']")
     before = int(await number.inner_text())
-    # Its stream has told once: what comes after that is new.
-    await calls.page.wait_for_timeout(2000)
     await add_call(site.settings, "late-1")
     await expect(number).to_have_text(str(before + 1))
     new = calls.page.locator("[data-live='new']")
@@ -44,8 +49,7 @@ async def test_an_alert_is_announced(open_as: OpenAs, site: Site) -> None:
     window = await open_as("read", "globex")
     await window.go("/desk/alerts")
     badge = window.page.locator("[data-live='alerts']")
-    await expect(window.page.locator("#live-state")).to_have_text("Live")
-    await window.page.wait_for_timeout(2000)
+    await is_followed(window)
     await alarm(site, "more")
     await expect(badge).to_have_text("2")
     region = window.page.locator("#live")

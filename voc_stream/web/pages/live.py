@@ -83,14 +83,17 @@ async def _scene(request: Request, caller: Caller, desk: Desk, page: Page, days:
 async def _events(request: Request, caller: Caller, board: Board[Seen], scene: Scene) -> Events:
     with board.place(caller.tenant_id or "*"):
         yield JSONServerSentEvent({"numbers": {}}, retry=int(1000 * QUIET_SECONDS))
-        teller, proven = Teller(texts.of(request)), time.monotonic()
+        teller, proven, began = Teller(texts.of(request)), time.monotonic(), False
         async with aclosing(board.watch(scene.key, scene.ask)) as answers:
             async for seen in answers:
                 if time.monotonic() - proven > STILL_SECONDS:
                     if not await still(request, caller):
                         return
                     proven = time.monotonic()
-                if told := teller.told(seen):
+                told = teller.told(seen)
+                # The first answer is told even where nothing differs: from it on, what comes is new.
+                if told or not began:
+                    began = True
                     yield JSONServerSentEvent(told)
 
 

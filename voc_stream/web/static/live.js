@@ -20,7 +20,10 @@ class Live {
     clearTimeout(this.timer);
     this.source = new EventSource(this.address);
     this.source.addEventListener("open", () => { this.wait = 2_000; state("on"); });
-    this.source.addEventListener("message", (event) => show(JSON.parse(event.data)));
+    this.source.addEventListener("message", (event) => {
+      show(JSON.parse(event.data));
+      document.documentElement.dataset.liveTold = Number(document.documentElement.dataset.liveTold ?? 0) + 1;
+    });
     this.source.addEventListener("error", () => {
       state("off");
       // Refused or ended: the browser itself tries again only where the connection broke.
