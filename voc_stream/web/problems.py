@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -93,6 +94,8 @@ def install(app: FastAPI) -> None:
 
     async def problem(request: Request, error: Exception) -> Response:
         made = problem_of(error)
+        if made.status == 405:
+            made.headers["Allow"] = ", ".join(sorted(_methods(request)))
         page = getattr(request.app.state, "error_page", None)
         shown: Response | None = page(request, made) if page is not None else None
         return shown or made.answer()
@@ -117,6 +120,16 @@ def problem_of(error: Exception) -> Problem:
             return Problem(503, "no answer in time: try again, or ask for less", retry_after=RETRY_SECONDS)
         case _:
             return Problem(500, "the server failed")
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of a path: of all its routes, where Starlette tells of the first one's."""
+    path: str = request.scope["path"]
+    found: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        if isinstance(context.original_route, APIRoute) and context.path_regex.match(path):
+            found |= context.methods or set()
+    return found
 
 
 def _outside(error: OutsideError) -> Problem:

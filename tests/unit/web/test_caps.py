@@ -132,7 +132,7 @@ async def test_what_fails_is_told_without_its_words(client: httpx.AsyncClient, h
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/dlq", 405), ("GET", "/dlq/x", 422), ("GET", "/healthz", 200)]
+    ("method", "path", "status"), [("GET", "/nothing", 404), ("DELETE", "/dlq", 405), ("GET", "/dlq/x", 404), ("GET", "/healthz", 200)]
 )
 async def test_every_answer_has_the_headers_and_every_error_is_a_problem(client: httpx.AsyncClient, method: str, path: str, status: int) -> None:
     answer = await client.request(method, path)
@@ -140,6 +140,12 @@ async def test_every_answer_has_the_headers_and_every_error_is_a_problem(client:
     assert (answer.status_code, answer.headers["Cache-Control"], answer.json()["status"]) == (status, "no-store", "ok" if status == 200 else status)
     assert "unsafe" not in ALWAYS["Content-Security-Policy"]
     assert "Strict-Transport-Security" not in answer.headers
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/pauses", "GET, POST"), ("/dlq/requeue", "POST"), ("/dlq/7", "GET")])
+async def test_a_method_that_there_is_not_is_told_which_there_are(client: httpx.AsyncClient, path: str, allowed: str) -> None:
+    answer = await client.request("OPTIONS", path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
 
 async def test_over_tls_browsers_are_told_to_stay_with_it(client: httpx.AsyncClient) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from voc_stream.clients.dead_letter_store import DeadLetters
 from voc_stream.services.reading_answers import Answer
-from voc_stream.web.api.forms import bounded
+from voc_stream.web.api.forms import Whole, bounded
 from voc_stream.web.api.letter_forms import (
     MOST,
     PAGE,
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/dlq", tags=["dead letters"])
 class Discard(LetterOrder):
     """Which open letters to mark as discarded."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST, strict=True)] = PAGE
+    limit: Annotated[Whole, Field(ge=1, le=MOST)] = PAGE
 
 
 class Discarded(Answer):
@@ -65,7 +65,7 @@ async def groups(caller: Operator, letters: Letters, asked: Annotated[LetterQuer
     return GroupsShown(groups=[GroupShown.model_validate(group) for group in await letters.groups(where, asked.limit)])
 
 
-@router.get("/{letter_id}", summary="Show a dead letter")
+@router.get("/{letter_id:int}", summary="Show a dead letter")
 async def shown(request: Request, caller: Operator, letters: Letters, letter_id: Annotated[LetterId, Path()]) -> LetterWhole:
     """One letter with its original; the audit log says who saw it."""
     letter = await letters.get(letter_id)

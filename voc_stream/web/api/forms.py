@@ -26,6 +26,13 @@ def _moment(value: Any) -> Any:
     raise ValueError("a time as in RFC 3339, with its zone: 2026-11-22T12:00:00Z")
 
 
+def _number(value: Any) -> Any:
+    """Take numbers only: pydantic also takes texts and truth values for whole numbers."""
+    if isinstance(value, str | bool):
+        raise ValueError("a whole number, not a text")  # noqa: TRY004 - pydantic tells of ValueErrors
+    return value
+
+
 class _NotNull:
     """Makes of `T | None` a form that knows no null: the attribute may be left out, and is None then."""
 
@@ -36,6 +43,8 @@ class _NotNull:
 
 TenantId = Annotated[str, StringConstraints(pattern=TENANT), Field(description="Letters, digits and ._-", examples=["tenant-01"])]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=249, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# In a body, where numbers are numbers; 7.0 is one, too.
+Whole = Annotated[int, BeforeValidator(_number)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 # An attribute that may be left out, but not be null.
 Maybe = Annotated[T | None, _NotNull()]
