@@ -9,7 +9,7 @@ from pydantic import Field
 
 from voc_stream.clients.dead_letter_store import DeadLetters
 from voc_stream.services.reading_answers import Answer
-from voc_stream.web.api.forms import Whole, bounded
+from voc_stream.web.api.forms import WHOLE, bounded
 from voc_stream.web.api.letter_forms import (
     MOST,
     PAGE,
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/dlq", tags=["dead letters"])
 class Discard(LetterOrder):
     """Which open letters to mark as discarded."""
 
-    limit: Annotated[Whole, Field(ge=1, le=MOST)] = PAGE
+    limit: Annotated[int, Field(ge=1, le=MOST), WHOLE] = PAGE
 
 
 class Discarded(Answer):

@@ -43,8 +43,8 @@ class _NotNull:
 
 TenantId = Annotated[str, StringConstraints(pattern=TENANT), Field(description="Letters, digits and ._-", examples=["tenant-01"])]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=249, pattern=r"^[^\x00-\x1f\x7f]+$")]
-# In a body, where numbers are numbers; 7.0 is one, too.
-Whole = Annotated[int, BeforeValidator(_number)]
+# For a body, where numbers are numbers; 7.0 is one, too. It comes after the bounds: before them, the document would not tell them.
+WHOLE = BeforeValidator(_number)
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 # An attribute that may be left out, but not be null.
 Maybe = Annotated[T | None, _NotNull()]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from voc_stream.clients.letter_rows import LetterFilter, State
 from voc_stream.runtime.letter_reading import StoredLetter
 from voc_stream.services.reading_answers import Answer
-from voc_stream.web.api.forms import Form, Maybe, Moment, TenantId, Whole, Word
+from voc_stream.web.api.forms import WHOLE, Form, Maybe, Moment, TenantId, Word
 
 MOST = 500
 PAGE = 50
@@ -19,7 +19,7 @@ PAGE = 50
 # What a number of JSON holds exactly.
 MOST_ID = (1 << 53) - 1
 LetterId = Annotated[int, Field(ge=1, le=MOST_ID)]
-_IdInBody = Annotated[Whole, Field(ge=1, le=MOST_ID)]
+_IdInBody = Annotated[int, Field(ge=1, le=MOST_ID), WHOLE]
 # Nothing is done to all letters by mistake.
 _CHOICES = ("ids", "fingerprint", "topic", "stage", "tenant_id", "since", "until")
 

@@ -23,7 +23,7 @@ from voc_stream.services.dry_run import DryRun
 from voc_stream.services.reading_answers import Answer
 from voc_stream.services.requeue import Loads, Requeued, Requeuer
 from voc_stream.services.trial import Trials
-from voc_stream.web.api.forms import Whole, bounded
+from voc_stream.web.api.forms import WHOLE, bounded
 from voc_stream.web.api.letter_forms import LetterOrder
 from voc_stream.web.desk import AtDesk, Desk
 from voc_stream.web.problems import MEDIA_TYPE, Problem
@@ -42,13 +42,13 @@ router = APIRouter(prefix="/dlq", tags=["dead letters"])
 class Requeue(LetterOrder):
     """Which open letters to send back to their topics."""
 
-    limit: Annotated[Whole, Field(ge=1, le=MOST_SENT)] = USUALLY_SENT
+    limit: Annotated[int, Field(ge=1, le=MOST_SENT), WHOLE] = USUALLY_SENT
 
 
 class Try(LetterOrder):
     """Which open letters to try."""
 
-    limit: Annotated[Whole, Field(ge=1, le=MOST_TRIED)] = USUALLY_TRIED
+    limit: Annotated[int, Field(ge=1, le=MOST_TRIED), WHOLE] = USUALLY_TRIED
 
 
 class Reason(Answer):
