@@ -121,6 +121,8 @@ def _worth_showing(url: str, token: str) -> tuple[str, str]:
 
 def main() -> None:
     """Run the demo and take the pictures."""
+    # Of a shell's background job, children would not hear the Ctrl-C that ends a demo.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if CHROMIUM is None:
         raise SystemExit(NO_CHROMIUM.replace("the browser tests need", "pictures of pages need"))
     parser = argparse.ArgumentParser(description=__doc__)
