@@ -21,7 +21,7 @@ SEED ?=
 MINUTES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-runtime chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,6 +92,9 @@ bench-adaptive: setup ## Try adaptive concurrency in every scenario, on a simula
 
 bench-views: setup ## Measure how soon a summary is there, over ten million events (ROWS=10000000)
 	@$(BIN)/python -m benchmarks.views $(ROWS)
+
+bench-web: setup ## Measure the people's side and the pipeline beside each other, over ten million events and a million calls
+	@$(BIN)/python -m benchmarks.web
 
 evaluate: setup ## Compare sentiment with people's ratings of texts that training never saw (needs ../shared/data)
 	@$(BIN)/python -m benchmarks.sentiment

@@ -35,7 +35,7 @@ def measure(seconds: float = SECONDS) -> Report:
         worker.wait_ready()
         flush = field.settings.batch_flush_seconds
         stored = Stored(field.settings, group)
-        sent, seen = asyncio.run(_send_and_look(list(field.settings.kafka_bootstrap), topic, stored, seconds, partial(ours.must_run, worker)))
+        sent, seen = asyncio.run(send_and_look(list(field.settings.kafka_bootstrap), topic, stored, seconds, partial(ours.must_run, worker)))
     delays = [seen[key] - at for key, at in sent.items()]
     row = (len(delays), PER_SECOND, *(round(percentile(delays, share), 2) for share in (0.5, 0.95)), round(max(delays), 2))
     table("light: seconds from the append to Kafka to the row in ClickHouse", ("events", "a second", "median", "p95", "longest"), [row])
@@ -44,7 +44,7 @@ def measure(seconds: float = SECONDS) -> Report:
     return report
 
 
-async def _send_and_look(bootstrap: list[str], topic: str, stored: Stored, seconds: float, alive: Callable[[], None]) -> tuple[Moments, Moments]:
+async def send_and_look(bootstrap: list[str], topic: str, stored: Stored, seconds: float, alive: Callable[[], None]) -> tuple[Moments, Moments]:
     """Return when each event was sent, and when it was seen."""
     sent: Moments = {}
     seen: Moments = {}
