@@ -14,15 +14,22 @@ import msgspec
 from voc_stream.clients.forgotten_store import ForgottenSubject
 from voc_stream.events.base import MalformedError
 from voc_stream.events.voc import CallEvent, VocEvent
+from voc_stream.logs import get_logger
 from voc_stream.nlp.redaction import NOBODY, Names, Redactor
 from voc_stream.nlp.redaction_payload import redact_payload
 from voc_stream.nlp.redaction_prefilter import suspects
 from voc_stream.runtime import metrics
+from voc_stream.runtime.patience import PASSING
 from voc_stream.runtime.window_lane import FORGOTTEN
 from voc_stream.security.vault import NoKeyError, Vault
 
+logger = get_logger(__name__)
+
 # News of whom to forget are asked for no more often; `forget` waits longer before it deletes.
 FRESH_SECONDS = 2.0
+# While PostgreSQL is away windows go on with what they know, asking now and then, for no longer than this: who is forgotten is written there, too.
+STALE_SECONDS = 900.0
+AWAY_SECONDS = 15.0
 # After so many the event loop goes on.
 _SLICE = 500
 _NO_KEY = "[customer]"
@@ -62,18 +69,38 @@ class EventPrivacy:
         self._store = store
         self._clock = clock
         self._read_at: float | None = None
+        self._failed_at: float | None = None
+        self._asking = asyncio.Lock()
         self._tenants: dict[str, _Tenant] = {}
 
     async def refresh(self) -> None:
-        """Learn who was forgotten, if that is not known from a moment ago.
+        """Learn who was forgotten, if that is not known from a moment ago; while PostgreSQL is away what was known is enough for STALE_SECONDS.
 
         Raises:
-            OutsideError: PostgreSQL failed.
+            OutsideError: PostgreSQL failed, and has for too long.
         """
+        async with self._asking:
+            if not self._knows_enough():
+                await self._ask()
+
+    def _knows_enough(self) -> bool:
         now = self._clock()
-        if self._read_at is not None and now - self._read_at < FRESH_SECONDS:
+        if self._read_at is None:
+            return False
+        away = self._failed_at is not None and now - self._failed_at < AWAY_SECONDS and now - self._read_at < STALE_SECONDS
+        return away or now - self._read_at < FRESH_SECONDS
+
+    async def _ask(self) -> None:
+        began = self._clock()
+        try:
+            news = await self._store.news()
+        except PASSING as error:
+            if self._read_at is None or self._clock() - self._read_at >= STALE_SECONDS:
+                raise
+            self._failed_at = self._clock()
+            logger.warning("who was forgotten is known from a while ago", seconds=round(self._failed_at - self._read_at), reason=error.reason)
             return
-        for each in await self._store.news():
+        for each in news:
             tenant = self._tenants.setdefault(each.tenant_id, _Tenant())
             match each.scope:
                 case "tenant":
@@ -82,7 +109,7 @@ class EventPrivacy:
                     tenant.customers[each.subject] = each.until
                 case _:
                     tenant.calls.add(each.subject)
-        self._read_at = now
+        self._read_at, self._failed_at = began, None
 
     async def clean(self, events: list[VocEvent], values: Sequence[bytes]) -> list[bytes]:
         """Return the values as they may be stored, FORGOTTEN for those that may not; the events are replaced likewise, in their places."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from tests.voc import TIMESTAMP, call_value
 from voc_stream.clients.forgotten_store import ForgottenSubject
+from voc_stream.errors import OutageError
 from voc_stream.events.voc import CallEvent, decode_voc
 from voc_stream.nlp.redaction import Redactor
 from voc_stream.runtime.window_lane import FORGOTTEN
 from voc_stream.security.vault import Vault
-from voc_stream.services.event_privacy import FRESH_SECONDS, EventPrivacy
+from voc_stream.services.event_privacy import AWAY_SECONDS, FRESH_SECONDS, STALE_SECONDS, EventPrivacy
 
 VAULT = Vault({"k": bytes(32)}, "k")
 
@@ -19,9 +22,12 @@ VAULT = Vault({"k": bytes(32)}, "k")
 class Told:
     def __init__(self, *subjects: ForgottenSubject) -> None:
         self.subjects, self.asked = list(subjects), 0
+        self.error: OutageError | None = None
 
     async def news(self) -> Sequence[ForgottenSubject]:
         self.asked += 1
+        if self.error:
+            raise self.error
         return self.subjects
 
 
@@ -67,3 +73,27 @@ async def test_news_are_asked_for_once_in_a_while() -> None:
         now[0] = at
         await privacy.refresh()
     assert store.asked == 2
+
+
+async def test_while_postgresql_is_away_what_is_known_is_enough_for_a_while_and_it_is_asked_now_and_then() -> None:
+    store, now = Told(), [0.0]
+    privacy = EventPrivacy(decode_voc, Redactor(), VAULT, store, clock=lambda: now[0])
+    await privacy.refresh()
+    store.error = OutageError("postgres", "refused")
+    for at in (10.0, 11.0, 10.0 + AWAY_SECONDS):
+        now[0] = at
+        await privacy.refresh()
+    assert store.asked == 3, "the first, and one each AWAY_SECONDS"
+
+    now[0] = STALE_SECONDS + 1
+    with pytest.raises(OutageError):
+        await privacy.refresh()
+    store.error = None
+    await privacy.refresh()
+
+
+async def test_a_worker_that_never_knew_who_was_forgotten_waits() -> None:
+    store = Told()
+    store.error = OutageError("postgres", "refused")
+    with pytest.raises(OutageError):
+        await EventPrivacy(decode_voc, Redactor(), VAULT, store).refresh()
