@@ -12,6 +12,7 @@ from tests.integration.completeness.world import World
 from voc_stream import reconcile
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.recordings import Recordings
+from voc_stream.nlp.redaction import Redactor
 from voc_stream.services.mend import Tools
 from voc_stream.services.reconcile import Reconciler
 
@@ -20,7 +21,7 @@ def kit_of(here: World) -> Any:
     """Return what the command needs of the worker's kit; it opens and closes what is in it."""
     objects, tools = ObjectStore(here.settings), here.tools()
     of_tools = {name: getattr(tools, name) for name in ("calls", "recorder", "warehouse", "composite", "annotating", "vault", "tenants")}
-    return SimpleNamespace(objects=objects, db=here.db, recordings=Recordings(here.recorder, objects), **of_tools)
+    return SimpleNamespace(objects=objects, db=here.db, recordings=Recordings(here.recorder, objects), redactor=Redactor(), **of_tools)
 
 
 async def run(here: World, *, redrive: bool = False) -> tuple[int, list[str]]:
