@@ -28,6 +28,7 @@ def attach(app: App, kit: Kit) -> None:
     def read(now: datetime) -> Read:
         return reading(now, known())
 
+    privacy = EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db))
     rules = WindowRules(
         incarnation=settings.kafka_incarnation,
         size=settings.batch_size,
@@ -39,9 +40,10 @@ def attach(app: App, kit: Kit) -> None:
         refuse=refuse,
         read=read,
         annotator=kit.annotating,
-        privacy=EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db)),
+        privacy=privacy,
         moved_tenants=frozenset(settings.voc_overflow_tenants),
     )
+    app.at_start.append(privacy.begin)
     runner = kit.windowed(rules, hooks=(kit.composite.heard,))
 
     @app.agent(kit.source(*settings.kafka_topics, topics.VOC_OVERFLOW))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from voc_stream.clients.forgotten_store import ForgottenSubject
+from voc_stream.errors import RejectedError
 from voc_stream.events.base import MalformedError
 from voc_stream.events.voc import CallEvent, VocEvent
 from voc_stream.logs import get_logger
@@ -30,6 +31,7 @@ FRESH_SECONDS = 2.0
 # While PostgreSQL is away windows go on with what they know, asking now and then, for no longer than this: who is forgotten is written there, too.
 STALE_SECONDS = 900.0
 AWAY_SECONDS = 15.0
+BEGIN_SECONDS = 1.0
 # After so many the event loop goes on.
 _SLICE = 500
 _NO_KEY = "[customer]"
@@ -60,18 +62,38 @@ class EventPrivacy:
         vault: makes pseudonyms of ids that are personal data themselves.
         store: who was forgotten.
         clock: monotonic seconds; replaced in tests.
+        sleep: how to wait; replaced in tests.
     """
 
-    def __init__(self, decode: Decode, redactor: Redactor, vault: Vault, store: TellsForgotten, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        decode: Decode,
+        redactor: Redactor,
+        vault: Vault,
+        store: TellsForgotten,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._decode = decode
         self._redactor = redactor
         self._vault = vault
         self._store = store
         self._clock = clock
+        self._sleep = sleep
         self._read_at: float | None = None
         self._failed_at: float | None = None
         self._asking = asyncio.Lock()
         self._tenants: dict[str, _Tenant] = {}
+
+    async def begin(self) -> None:
+        """Learn who was forgotten before the first event comes: from then on an outage of PostgreSQL stops nothing for a while."""
+        while self._read_at is None:
+            try:
+                await self.refresh()
+            except (*PASSING, RejectedError):
+                # Its gate's probe says what is wrong; windows wait meanwhile.
+                await self._sleep(BEGIN_SECONDS)
 
     async def refresh(self) -> None:
         """Learn who was forgotten, if that is not known from a moment ago; while PostgreSQL is away what was known is enough for STALE_SECONDS.

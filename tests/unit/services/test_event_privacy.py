@@ -14,7 +14,7 @@ from voc_stream.events.voc import CallEvent, decode_voc
 from voc_stream.nlp.redaction import Redactor
 from voc_stream.runtime.window_lane import FORGOTTEN
 from voc_stream.security.vault import Vault
-from voc_stream.services.event_privacy import AWAY_SECONDS, FRESH_SECONDS, STALE_SECONDS, EventPrivacy
+from voc_stream.services.event_privacy import AWAY_SECONDS, BEGIN_SECONDS, FRESH_SECONDS, STALE_SECONDS, EventPrivacy
 
 VAULT = Vault({"k": bytes(32)}, "k")
 
@@ -97,3 +97,16 @@ async def test_a_worker_that_never_knew_who_was_forgotten_waits() -> None:
     store.error = OutageError("postgres", "refused")
     with pytest.raises(OutageError):
         await EventPrivacy(decode_voc, Redactor(), VAULT, store).refresh()
+
+
+async def test_it_learns_who_was_forgotten_before_the_first_event_comes_however_long_postgresql_is_away() -> None:
+    store, rests = Told(), list[float]()
+    store.error = OutageError("postgres", "refused")
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 3:
+            store.error = None
+
+    await EventPrivacy(decode_voc, Redactor(), VAULT, store, sleep=rest).begin()
+    assert (store.asked, rests) == (4, [BEGIN_SECONDS] * 3)
