@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -54,7 +55,7 @@ class Demo:
 
     def run(self, *, once: bool) -> int:
         """Start everything, watch, stop everything; returns the exit code."""
-        began = time.monotonic()
+        began, since = time.monotonic(), datetime.now(UTC)
         self._say("starting Kafka, PostgreSQL, S3, ClickHouse, a recorder and the scoring service on this machine ...")
         with self._stack:
             port = people_port()
@@ -66,7 +67,7 @@ class Demo:
                 self._say(f"worker      ready in {time.monotonic() - began:.0f} s since the start; its log is {worker.log}")
                 self._say(f"operator    http://127.0.0.1:{worker.port}/readyz  http://127.0.0.1:{worker.port}/metrics")
                 self._tell_way_in(port)
-                outcome = asyncio.run(self._watch(worker, once=once))
+                outcome = asyncio.run(self._watch(worker, since, once=once))
             finally:
                 if worker.poll() is None:
                     worker.stop()
@@ -86,10 +87,11 @@ class Demo:
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    async def _watch(self, worker: WorkerProcess, *, once: bool) -> tuple[list[str], Findings, Counts] | None:
+    async def _watch(self, worker: WorkerProcess, since: datetime, *, once: bool) -> tuple[list[str], Findings, Counts] | None:
         simulator = Simulator(read_endpoints(self._folder / "endpoints.env"))
         settings = self._settings()
-        async with Audit(settings) as audit, Stories(settings) as stories, DemoEvents(settings, once=once, say=self._say) as events:
+        made_up = DemoEvents(settings, once=once, say=self._say, since=since)
+        async with Audit(settings) as audit, Stories(settings) as stories, made_up as events:
             await self._until_done(_Sources(simulator, audit, stories, events), worker, once=once)
             if not once:
                 return None

@@ -20,8 +20,8 @@ ONCE = Plan(rate=100.0, events=3000)
 ENDLESS = Plan(rate=20.0)
 PATIENCE_SECONDS = 60.0
 
-_COUNT = "SELECT count() AS n FROM voc_events WHERE processed_at >= {began:DateTime64(3, 'UTC')}"
-_IDS = "SELECT toString(event_id) AS id FROM voc_events WHERE processed_at >= {began:DateTime64(3, 'UTC')}"
+_COUNT = "SELECT count() AS n FROM voc_events WHERE processed_at >= {since:DateTime64(3, 'UTC')}"
+_IDS = "SELECT toString(event_id) AS id FROM voc_events WHERE processed_at >= {since:DateTime64(3, 'UTC')}"
 
 
 class Counts(NamedTuple):
@@ -38,13 +38,15 @@ class DemoEvents:
         settings: of the running stack.
         once: send a fixed number, and count exactly those; else send until the end.
         say: takes lines for the person who watches.
+        since: rows of earlier runs are not counted; from before the worker started, who stores calls' events before this sends any.
     """
 
-    def __init__(self, settings: Settings, *, once: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, *, once: bool, say: Callable[[str], None], since: datetime) -> None:
         self._plan = ONCE if once else ENDLESS
         self._warehouse = Warehouse(settings)
         self._generator = Generator(settings, self._plan.rate, say, tell_seconds=math.inf)
         self._began = datetime.now(UTC)
+        self._since = since
         self._ids: set[str] = set()
         self._sending: asyncio.Task[None] | None = None
 
@@ -66,7 +68,7 @@ class DemoEvents:
         """
         if self._sending and self._sending.done():
             self._sending.result()
-        rows = await self._warehouse.query(_COUNT, {"began": self._began})
+        rows = await self._warehouse.query(_COUNT, {"since": self._since})
         return Counts(self._generator.acknowledged, int(rows[0]["n"]))
 
     @property
@@ -83,7 +85,7 @@ class DemoEvents:
         wanted = self._ids | set(others)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            rows = await self._warehouse.query(_IDS, {"began": self._began})
+            rows = await self._warehouse.query(_IDS, {"since": self._since})
             stored = sum(1 for row in rows if row["id"] in wanted)
             if stored >= len(wanted) or time.monotonic() > deadline:
                 return Counts(len(wanted), stored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,10 @@ from voc_stream.generator.send import Event
 from voc_stream.settings import Settings
 
 
+# When the worker was started: it may store a call's event before any other is sent.
+BEFORE = datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
 class World:
     """A Kafka that takes everything at once, and a ClickHouse that has what of it `keep` lets through."""
 
@@ -24,6 +29,7 @@ class World:
         self.twice = 0
         self.looks_until_there = 0
         self.acknowledged = 0
+        self.since: object = None
         self.sent = asyncio.Event()
 
     def __call__(self, *_args: object, **_options: object) -> World:
@@ -37,7 +43,8 @@ class World:
     def stop(self) -> None:
         pass
 
-    async def query(self, statement: str, _parameters: object) -> list[dict[str, Any]]:
+    async def query(self, statement: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
+        self.since = parameters["since"]
         rows = [*self.ids[self.lost :], *self.ids[: self.twice]]
         if self.looks_until_there:
             self.looks_until_there -= 1
@@ -57,7 +64,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def _events() -> DemoEvents:
-    return DemoEvents(Settings(), once=True, say=lambda _line: None)
+    return DemoEvents(Settings(), once=True, say=lambda _line: None, since=BEFORE)
 
 
 async def test_it_waits_until_all_that_was_sent_is_stored(world: World) -> None:
@@ -83,3 +90,10 @@ async def test_events_of_calls_count_too(world: World, monkeypatch: pytest.Monke
     async with _events() as events:
         await world.sent.wait()
         assert await events.settled(["a call's"]) == Counts(3001, 3000)
+
+
+async def test_what_the_worker_stored_before_the_first_was_sent_counts(world: World) -> None:
+    async with _events() as events:
+        await world.sent.wait()
+        await events.settled(())
+    assert world.since == BEFORE
