@@ -15,7 +15,6 @@ from voc_stream.events.voc import decode_voc
 from voc_stream.generator.send import Event
 from voc_stream.settings import Settings
 
-
 # When the worker was started: it may store a call's event before any other is sent.
 BEFORE = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
