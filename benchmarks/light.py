@@ -72,17 +72,18 @@ async def _look(stored: Stored, sent: Moments, seen: Moments, ended: asyncio.Eve
     Raises:
         StackError: some were not seen long after the last was sent.
     """
-    found: dict[int, int] = {}
     deadline = float("inf")
-    while not ended.is_set() or len(seen) < len(sent):
+    while not ended.is_set() or not sent.keys() <= seen.keys():
         newest = await asyncio.to_thread(stored.newest)
         now = time.monotonic()
-        for partition, offset in newest.items():
-            seen |= {(partition, each): now for each in range(found.get(partition, -1) + 1, offset + 1)}
-        found |= newest
+        for partition, offset in sent.keys() - seen.keys():
+            if newest.get(partition, -1) >= offset:
+                seen[partition, offset] = now
         alive()
         if ended.is_set():
             deadline = min(deadline, now + _PATIENCE_SECONDS)
         if now > deadline:
-            raise StackError(f"{len(sent) - len(seen)} of {len(sent)} events were not seen {_PATIENCE_SECONDS:.0f} s after the last was sent")
+            raise StackError(
+                f"{len(sent.keys() - seen.keys())} of {len(sent)} events were not seen {_PATIENCE_SECONDS:.0f} s after the last was sent"
+            )
         await asyncio.sleep(_LOOK_SECONDS)
