@@ -59,7 +59,7 @@ check: setup ## Lint, types, import direction, deploy files, documentation, lice
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pytest -q tests/unit/deploy
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@$(BIN)/python deploy/supply_chain.py licences
