@@ -17,6 +17,17 @@ from voc_stream.stages.validate import reading, refusing
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent."""
+    privacy = EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db))
+    app.at_start.append(privacy.begin)
+    runner = kit.windowed(_rules(kit, privacy), hooks=(kit.composite.heard,))
+
+    @app.agent(kit.source(*kit.settings.kafka_topics, topics.VOC_OVERFLOW))
+    async def voc(stream: Any) -> None:
+        """Customer events."""
+        await runner.run(stream.noack().events())
+
+
+def _rules(kit: Kit, privacy: EventPrivacy) -> WindowRules:
     settings = kit.settings
 
     def known() -> Callable[[str], bool] | None:
@@ -28,8 +39,7 @@ def attach(app: App, kit: Kit) -> None:
     def read(now: datetime) -> Read:
         return reading(now, known())
 
-    privacy = EventPrivacy(decode_voc, kit.redactor, kit.vault, ForgottenStore(kit.db))
-    rules = WindowRules(
+    return WindowRules(
         incarnation=settings.kafka_incarnation,
         size=settings.batch_size,
         flush_seconds=settings.batch_flush_seconds,
@@ -43,10 +53,3 @@ def attach(app: App, kit: Kit) -> None:
         privacy=privacy,
         moved_tenants=frozenset(settings.voc_overflow_tenants),
     )
-    app.at_start.append(privacy.begin)
-    runner = kit.windowed(rules, hooks=(kit.composite.heard,))
-
-    @app.agent(kit.source(*settings.kafka_topics, topics.VOC_OVERFLOW))
-    async def voc(stream: Any) -> None:
-        """Customer events."""
-        await runner.run(stream.noack().events())

@@ -14,9 +14,11 @@ from typing import Self
 
 import psutil
 from aiokafka.errors import KafkaError
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.chaos.crew import Crew
 from voc_stream.devstack.errors import StackError
+from voc_stream.devstack.worker_process import WorkerProcess
 
 _EVERY_SECONDS = 5.0
 # Of a process's life, what counts as before and as after.
@@ -29,7 +31,8 @@ class Sample:
 
     Attributes:
         at: seconds since the beginning.
-        table_mib: of all its tables on disk.
+        table_mib: of all its tables on disk, with what RocksDB has not merged yet and its logs.
+        table_rows: of all its tables, as it tells itself.
     """
 
     at: float
@@ -39,6 +42,7 @@ class Sample:
     files: int
     threads: int
     table_mib: float
+    table_rows: float
 
 
 class Watch:
@@ -73,8 +77,8 @@ class Watch:
         while not self._over.wait(_EVERY_SECONDS):
             at = time.monotonic() - self._began
             for number, worker in enumerate(self._crew.workers):
-                with suppress(psutil.Error, StackError, OSError):
-                    self.samples.append(_look(at, number, worker.pid, self._crew.folder / f"state-{number}"))
+                with suppress(psutil.Error, StackError, OSError):  # it is ended, or asleep
+                    self.samples.append(_look(at, number, worker, self._crew.folder / f"state-{number}"))
             with suppress(KafkaError, OSError):
                 self.lags.append((at, self._crew.lag()))
 
@@ -87,11 +91,17 @@ def growth(values: Sequence[float]) -> float:
     return after - before
 
 
-def _look(at: float, number: int, pid: int, state: Path) -> Sample:
+def _look(at: float, number: int, worker: WorkerProcess, state: Path) -> Sample:
+    pid, rows = worker.pid, _table_rows(worker.metrics())
     process = psutil.Process(pid)
     with process.oneshot():
         rss, threads = process.memory_info().rss / (1 << 20), process.num_threads()
-    return Sample(at, number, pid, rss, process.num_fds(), threads, _folder_mib(state))
+    return Sample(at, number, pid, rss, process.num_fds(), threads, _folder_mib(state), rows)
+
+
+def _table_rows(metrics: str) -> float:
+    families = text_string_to_metric_families(metrics)
+    return sum(sample.value for family in families if family.name == "voc_table_rows" for sample in family.samples)
 
 
 def _folder_mib(folder: Path) -> float:

@@ -15,12 +15,18 @@ mpl.rcParams["svg.hashsalt"] = "soak"  # the same figures give the same file
 import matplotlib.pyplot as plt  # noqa: E402 - the backend is chosen first
 
 _COLOURS = ("#0b6e4f", "#c8553d", "#3d5a80")
-_FIGURES = (("rss_mib", "resident memory, MiB"), ("files", "file descriptors"), ("threads", "threads"), ("table_mib", "tables on disk, MiB"))
+_FIGURES = (
+    ("rss_mib", "resident memory, MiB"),
+    ("files", "file descriptors"),
+    ("threads", "threads"),
+    ("table_rows", "rows of tables"),
+    ("table_mib", "tables on disk, MiB"),
+)
 
 
 def draw(data: dict[str, Any], target: Path) -> None:
     """Draw a panel a figure, a line a process (a worker that was ended begins a new one), and the moments of trouble."""
-    figure, panels = plt.subplots(len(_FIGURES) + 1, 1, figsize=(11, 11), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(_FIGURES) + 1, 1, figsize=(11, 13), sharex=True, layout="constrained")
     for axes, (name, title) in zip(panels, _FIGURES, strict=False):
         for worker in range(len(_COLOURS)):
             _lines(axes, [sample for sample in data["samples"] if sample["worker"] == worker], name, worker)
