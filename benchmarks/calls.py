@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 
 import click
 
 from benchmarks import arrivals, counting, downloads, memory, scoring
-from benchmarks.field import end_on_sigterm
+from benchmarks.command import run
 from benchmarks.report import CONSOLE, Report, line_of
-from voc_stream.devstack.errors import StackError
 
 PARTS: dict[str, Callable[[], Report]] = {
     "runtime": counting.measure,
@@ -26,7 +24,6 @@ PARTS: dict[str, Callable[[], Report]] = {
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 def main(parts: tuple[str, ...]) -> None:
     """Measure PARTS of the calls pipeline, all by default; each starts what it needs and leaves nothing."""
-    end_on_sigterm()
     figures: dict[str, float] = {}
     met = missed = 0
     for name in parts or PARTS:
@@ -41,10 +38,4 @@ def main(parts: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except (StackError, click.ClickException) as error:
-        click.echo(f"bench-calls: {error}", err=True)
-        sys.exit(1)
+    run(main, "bench-calls")

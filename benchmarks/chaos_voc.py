@@ -8,9 +8,9 @@ import sys
 import click
 
 from benchmarks.chaos.trial import Plan, Trial
-from benchmarks.field import Field, end_on_sigterm
+from benchmarks.command import run
+from benchmarks.field import Field
 from benchmarks.report import say
-from voc_stream.devstack.errors import StackError
 
 PARTS = ("kafka", "postgres", "s3", "clickhouse", "recorder")
 
@@ -21,7 +21,6 @@ PARTS = ("kafka", "postgres", "s3", "clickhouse", "recorder")
 @click.option("--seed", default=None, type=int, help="Of everything that happens; another each time by default.")
 def main(events: int, kills: int, seed: int | None) -> None:
     """Kill, freeze and cut off three workers while events pass, restart ClickHouse and the broker, then count every place."""
-    end_on_sigterm()
     seed = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - luck, not secrets
     say(f"chaos-voc: {events} events, {kills} kills, seed {seed}")
     with Field(parts=PARTS) as place:
@@ -33,10 +32,4 @@ def main(events: int, kills: int, seed: int | None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except (StackError, click.ClickException) as error:
-        click.echo(f"chaos-voc: {error}", err=True)
-        sys.exit(1)
+    run(main, "chaos-voc")

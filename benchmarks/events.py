@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 
 import click
 
 from benchmarks import backlog, engine, light, rivals_part
-from benchmarks.field import end_on_sigterm
+from benchmarks.command import run
 from benchmarks.report import CONSOLE, Report, line_of
-from voc_stream.devstack.errors import StackError
 
 PARTS = ("rivals", "engine", "light", "backlog")
 # The backlog takes six minutes by itself.
@@ -26,7 +24,6 @@ _DEFAULT = PARTS[:3]
 @click.option("--backlog", "waiting", default=5_000_000, show_default=True, type=click.IntRange(min=200_000), help="Events of the backlog.")
 def main(parts: tuple[str, ...], events: int, rounds: int, waiting: int) -> None:
     """Measure PARTS of the customer events (rivals, engine and light by default); each starts what it needs and leaves nothing."""
-    end_on_sigterm()
     measures: dict[str, Callable[[], Report]] = {
         "rivals": partial(rivals_part.measure, events, rounds),
         "engine": partial(engine.measure, events, rounds),
@@ -46,10 +43,4 @@ def main(parts: tuple[str, ...], events: int, rounds: int, waiting: int) -> None
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except (StackError, click.ClickException) as error:
-        click.echo(f"bench-events: {error}", err=True)
-        sys.exit(1)
+    run(main, "bench-events")

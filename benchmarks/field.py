@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -178,12 +176,3 @@ def settled(states: Counter[str], calls: int) -> bool:
     """Whether all calls are final and all results exported."""
     results = states["SCORED"] + states["NOT_SCORABLE"]
     return results + states["MISSING"] + states["ERROR"] >= calls and states["exported"] >= results
-
-
-def end_on_sigterm() -> None:
-    """Let SIGTERM end a benchmark as Ctrl-C does: cleaned up."""
-
-    def end(number: int, _frame: object) -> None:
-        sys.exit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import click
 from aiobotocore.session import get_session
 
-from benchmarks.field import Field, end_on_sigterm, settled
+from benchmarks.command import run
+from benchmarks.field import Field, settled
 from benchmarks.report import say, table
 from voc_stream import topics
 from voc_stream.devstack.audit import Audit
@@ -56,7 +57,6 @@ class Count:
 @click.option("--seed", default=None, type=int, help="Of the moments; another each time by default.")
 def main(calls: int, kills: int, seed: int | None) -> None:
     """Kill the worker at random moments while calls pass, then count every place."""
-    end_on_sigterm()
     seed = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - moments, not secrets
     say(f"chaos-calls: {calls} calls, {kills} kills, seed {seed}")
     with Field(parts=PARTS) as place:
@@ -156,10 +156,4 @@ async def _objects(settings: Settings) -> tuple[Counter[str], int]:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except (StackError, click.ClickException) as error:
-        click.echo(f"chaos-calls: {error}", err=True)
-        sys.exit(1)
+    run(main, "chaos-calls")

@@ -14,7 +14,8 @@ from typing import Any
 import click
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.field import AT_ONCE, Field, end_on_sigterm
+from benchmarks.command import run
+from benchmarks.field import AT_ONCE, Field
 from benchmarks.report import CONSOLE, Report, Target, say
 from voc_stream import topics
 from voc_stream.devstack.errors import StackError
@@ -32,7 +33,6 @@ _PATIENCE_SECONDS = 600.0
 @click.option("--target", default=60.0, show_default=True, type=click.FloatRange(min=1), help="Seconds.")
 def main(entries: int, target: float) -> None:
     """Write so many rows to the changelog of a table, start a worker without state, and wait until it has them."""
-    end_on_sigterm()
     with Field() as place:
         asyncio.run(_fill(place.settings, entries))
         say(f"{entries:,} rows are in the changelog")
@@ -99,4 +99,4 @@ def _event(worker: WorkerProcess, event: str) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, "bench-recovery")

@@ -17,10 +17,10 @@ from benchmarks.chaos.canaries import leaks
 from benchmarks.chaos.crew import PARTS, WITHOUT_WORDS, Crew
 from benchmarks.chaos.troubles import Troubles
 from benchmarks.chaos.watching import Watch
-from benchmarks.field import Field, end_on_sigterm
+from benchmarks.command import run
+from benchmarks.field import Field
 from benchmarks.report import say
 from benchmarks.rival_process import PYTHON
-from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.worker_process import ROOT
 
 PLOT = ROOT / "docs" / "img" / "soak.svg"
@@ -37,7 +37,6 @@ _MOST_GROWTH = {"rss_mib": 48.0, "files": 16.0, "threads": 8.0}
 @click.option("--seed", default=None, type=int, help="Of what happens; another each time by default.")
 def main(minutes: float, seed: int | None) -> None:
     """Keep three workers busy and make trouble; then count, look for personal data, and draw what they took."""
-    end_on_sigterm()
     # What Kafka's clients say while the broker is down is not what this is about.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     seed = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - luck, not secrets
@@ -84,10 +83,4 @@ def _draw(watch: Watch, happened: Sequence[tuple[float, str]]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except (StackError, click.ClickException) as error:
-        click.echo(f"soak: {error}", err=True)
-        sys.exit(1)
+    run(main, "soak")

@@ -14,7 +14,10 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 
-from benchmarks.field import Field, end_on_sigterm
+import click
+
+from benchmarks.command import run
+from benchmarks.field import Field
 from benchmarks.processes import cpu_seconds
 from benchmarks.report import Report, Target, percentile, say, table
 from voc_stream.clients.clickhouse import Warehouse
@@ -126,8 +129,14 @@ async def _asked(ask: Ask, days: int) -> list[float]:
     return took
 
 
-async def main(rows: int) -> int:
-    """Measure on a ClickHouse of its own; return 1 where a target was missed."""
+@click.command()
+@click.argument("rows", default=ROWS, type=click.IntRange(min=1))
+def main(rows: int) -> None:
+    """Measure over ROWS events on a ClickHouse of its own; ends with 1 where a target was missed."""
+    sys.exit(asyncio.run(_main(rows)))
+
+
+async def _main(rows: int) -> int:
     with Field(parts=("clickhouse",)) as field:
         warehouse = Warehouse(field.settings)
         try:
@@ -142,5 +151,4 @@ async def main(rows: int) -> int:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
-    sys.exit(asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)))
+    run(main, "bench-views")

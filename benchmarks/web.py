@@ -20,7 +20,8 @@ import click
 import httpx
 
 from benchmarks import light, ours, seed_calls, seed_events, voc_events
-from benchmarks.field import Field, end_on_sigterm
+from benchmarks.command import run
+from benchmarks.field import Field
 from benchmarks.filling import fill
 from benchmarks.report import CONSOLE, Report, Target, line_of, percentile, say, table
 from benchmarks.rivals_part import PARTS
@@ -56,7 +57,6 @@ SUMMARY_P95_MS, CALLS_P95_MS, PIPELINE_RATIO = 50.0, 100.0, 0.9
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=5), help="Of each of the two measurements.")
 def main(events: int, calls: int, seconds: float) -> None:
     """Measure readers and the pipeline beside each other; starts what it needs and leaves nothing."""
-    end_on_sigterm()
     with Field(parts=PARTS) as field:
         _seed(field, events, calls)
         report = _measure(field, seconds)
@@ -203,10 +203,4 @@ def _report(rate: float, alone: list[float], beside: list[float], readers: Reade
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=False)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    except (StackError, click.ClickException) as error:
-        click.echo(f"bench-web: {error}", err=True)
-        sys.exit(1)
+    run(main, "bench-web")
