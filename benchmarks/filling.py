@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import cycle
+from itertools import cycle, product
 
 from aiokafka import AIOKafkaProducer
 
@@ -17,26 +17,39 @@ _IN_FLIGHT = 32
 _BATCHES_BETWEEN_BREATHS = 8
 
 Record = tuple[bytes | None, bytes]
+# Topic and partition.
+Place = tuple[str, int]
 
 
 async def fill(bootstrap: list[str], topics: Sequence[str], partitions: int, records: Iterable[Record]) -> int:
     """Write records (key, value), a batch to a partition, then the next batch to the next, of each topic; returns how many."""
-    places = [(topic, partition) for partition in range(partitions) for topic in topics]
-    async with _producer(bootstrap) as producer:
-        room = asyncio.Semaphore(_IN_FLIGHT)
-        rest = iter(records)
-        count = 0
-        for number, (topic, partition) in enumerate(cycle(places)):
-            await room.acquire()
-            batch = producer.create_batch()
-            count += (added := _add(batch, rest))
-            if not added:
-                break
-            future = await producer.send_batch(batch, topic, partition=partition)
-            future.add_done_callback(lambda _: room.release())
-            if number % _BATCHES_BETWEEN_BREATHS == 0:
-                await asyncio.sleep(0)
-        await producer.flush()
+    async with producing(bootstrap) as producer:
+        return await write(producer, places_of(topics, partitions), records)
+
+
+def places_of(topics: Sequence[str], partitions: int) -> Iterator[Place]:
+    """Return where one batch after the other goes, without end."""
+    return cycle([(topic, partition) for partition, topic in product(range(partitions), topics)])
+
+
+async def write(producer: AIOKafkaProducer, places: Iterator[Place], records: Iterable[Record]) -> int:
+    """Write records, a batch to each place, until the broker has them all; returns how many."""
+    room = asyncio.Semaphore(_IN_FLIGHT)
+    rest = iter(records)
+    count = batches = 0
+    while True:
+        await room.acquire()
+        batch = producer.create_batch()
+        count += (added := _add(batch, rest))
+        if not added:
+            break
+        topic, partition = next(places)
+        future = await producer.send_batch(batch, topic, partition=partition)
+        future.add_done_callback(lambda _: room.release())
+        batches += 1
+        if batches % _BATCHES_BETWEEN_BREATHS == 0:
+            await asyncio.sleep(0)
+    await producer.flush()
     return count
 
 
@@ -55,7 +68,8 @@ def _add(batch: object, records: Iterator[Record]) -> int:
 
 
 @asynccontextmanager
-async def _producer(bootstrap: list[str]) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(bootstrap: list[str]) -> AsyncIterator[AIOKafkaProducer]:
+    """Lend a producer of large batches."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", compression_type="lz4", max_batch_size=2 * BATCH_BYTES)
     await producer.start()
     try:

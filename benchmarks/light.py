@@ -44,8 +44,10 @@ def measure(seconds: float = SECONDS) -> Report:
     return report
 
 
-async def send_and_look(bootstrap: list[str], topic: str, stored: Stored, seconds: float, alive: Callable[[], None]) -> tuple[Moments, Moments]:
-    """Return when each event was sent, and when it was seen."""
+async def send_and_look(
+    bootstrap: list[str], topic: str, stored: Stored, seconds: float, alive: Callable[[], None], *, first: int = 0
+) -> tuple[Moments, Moments]:
+    """Return when each event was sent, and when it was seen; they are numbered `first` and on."""
     sent: Moments = {}
     seen: Moments = {}
     ended = asyncio.Event()
@@ -53,7 +55,7 @@ async def send_and_look(bootstrap: list[str], topic: str, stored: Stored, second
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     await producer.start()
     try:
-        for number, (key, value) in enumerate(voc_events.records(int(seconds * PER_SECOND))):
+        for number, (key, value) in enumerate(voc_events.records(int(seconds * PER_SECOND), first=first)):
             at = time.monotonic()
             written = await producer.send_and_wait(topic, value, key=key, partition=number % ours.PARTITIONS)
             # The clock starts before the append: what is measured is no less.

@@ -22,14 +22,16 @@ class Stored:
     def __init__(self, settings: Settings, incarnation: str) -> None:
         self._settings = settings
         self._incarnation = incarnation
+        self._since = int(time.time())
 
     def count(self) -> int:
-        """Return how many there are."""
-        return int(self._ask("SELECT count() FROM voc_events WHERE kafka_incarnation = {incarnation:String}"))
+        """Return how many there are; what was stored before this was made is not looked at."""
+        incarnation = "kafka_incarnation = {incarnation:String}"
+        return int(self._ask(f"SELECT count() FROM voc_events WHERE {incarnation} AND processed_at >= fromUnixTimestamp({self._since})"))  # noqa: S608
 
     def newest(self) -> dict[int, int]:
-        """Return the newest offset of each partition."""
-        rows = self._ask("SELECT kafka_partition, max(kafka_offset) FROM voc_events WHERE kafka_incarnation = {incarnation:String} GROUP BY 1")
+        """Return the newest offset of each partition, as the insert of its window told it to the view: few rows, however many events there are."""
+        rows = self._ask("SELECT kafka_partition, max(newest) FROM voc_offsets WHERE kafka_incarnation = {incarnation:String} GROUP BY 1")
         return {int(partition): int(offset) for partition, offset in (line.split("\t") for line in rows.splitlines())}
 
     def until(self, rows: int, alive: Callable[[], None], patience_seconds: float = 60.0) -> tuple[int, float]:

@@ -1,13 +1,13 @@
 """The people's side beside a working pipeline: `make bench-web` (docs/benchmarks.md).
 
 Ten million events and a million calls are there. One worker stores customer events at half the rate that it can, first alone, then beside readers who
-ask its people's side fifty times a second for summaries and lists of calls: how long do readers wait, and how much longer do events?
+ask its people's side fifty times a second for summaries and lists of calls: how long do readers wait, and how much longer do events? In the end
+pages are opened in a real browser.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import subprocess
 import sys
 import time
@@ -17,15 +17,15 @@ from contextlib import contextmanager
 from functools import partial
 
 import click
-import httpx
 
-from benchmarks import light, ours, seed_calls, seed_events, voc_events
+from benchmarks import light, ours, seed_calls, seed_events, voc_events, web_pages
 from benchmarks.command import run
 from benchmarks.field import Field
 from benchmarks.filling import fill
 from benchmarks.report import CONSOLE, Report, Target, line_of, percentile, say, table
 from benchmarks.rivals_part import PARTS
 from benchmarks.stored import Stored
+from benchmarks.web_readers import Readers
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.devstack.demo_door import make_token, wait_open
 from voc_stream.devstack.errors import StackError
@@ -35,20 +35,14 @@ from voc_stream.devstack.worker_process import WorkerProcess
 TOPIC = "voc.web"
 DAYS = 90
 WHOLE_CALLS = 10_000
-REQUESTS_A_SECOND = 50
 # Measured at once, as fast as it goes, before anything else: half of it is the load.
 CAPACITY_EVENTS = 200_000
-# A reader who clicks on.
-_ANSWER_SECONDS = 10.0
-_LISTS = (
-    "",
-    "&sort=score",
-    "&status=SCORED&score_to=60",
-    "&topic=complaint",
-    "&agent_id=agent1003",
-    "&skill=billing&sentiment_to=-0.5",
-)
-SUMMARY_P95_MS, CALLS_P95_MS, PIPELINE_RATIO = 50.0, 100.0, 0.9
+# Each event that is sent has a number of its own: one that is known is not stored again.
+ALONE, BESIDE, LOOKED_FOR = 10_000_000, 20_000_000, 1_000_000
+# A page is opened once for each; half of all calls are of the first.
+TENANTS = (seed_calls.BIG_TENANT, *(f"tenant{number}" for number in range(10)))
+SUMMARY_P95_MS, CALLS_P95_MS, PIPELINE_RATIO, PAGE_OPEN_MS = 50.0, 100.0, 0.9, 1000.0
+LAST_LINE = ("summary_p95_ms", "calls_p95_ms", "pipeline_ratio")
 
 
 @click.command()
@@ -61,8 +55,7 @@ def main(events: int, calls: int, seconds: float) -> None:
         _seed(field, events, calls)
         report = _measure(field, seconds)
     report.conclude()
-    names = {"summary_p95_ms", "calls_p95_ms", "pipeline_ratio"}
-    CONSOLE.print(f"bench-web: {line_of({name: value for name, value in report.figures.items() if name in names})}")
+    CONSOLE.print(f"bench-web: {line_of({name: value for name, value in report.figures.items() if name in LAST_LINE})}")
 
 
 def _seed(field: Field, events: int, calls: int) -> None:
@@ -93,13 +86,19 @@ def _measure(field: Field, seconds: float) -> Report:
         stored = Stored(field.settings, group)
         rate = _capacity(stored, worker) / 2
         wait_open(port)
-        readers = Readers(f"http://127.0.0.1:{port}", asyncio.run(make_token(field.settings)))
+        token = asyncio.run(make_token(field.settings))
+        readers = Readers(f"http://127.0.0.1:{port}", token)
         say(f"web: the load is {rate:,.0f} events a second, half of what it can")
-        with _load(bootstrap[0], rate, seconds + 15):
-            alone = asyncio.run(_delays(bootstrap, stored, seconds, worker, None))
-        with _load(bootstrap[0], rate, seconds + 15):
-            beside = asyncio.run(_delays(bootstrap, stored, seconds, worker, readers))
-    return _report(rate, alone, beside, readers)
+        with _load(bootstrap[0], rate, seconds + 15, ALONE):
+            alone = asyncio.run(_delays(bootstrap, stored, seconds, worker, None, first=ALONE - LOOKED_FOR))
+        with _load(bootstrap[0], rate, seconds + 15, BESIDE):
+            beside = asyncio.run(_delays(bootstrap, stored, seconds, worker, readers, first=BESIDE - LOOKED_FOR))
+        report = _report(rate, alone, beside, readers)
+        if web_pages.CHROMIUM is None:
+            say("web: without `chromium` no page is opened")
+        else:
+            _add_pages(report, asyncio.run(web_pages.open_all(f"http://127.0.0.1:{port}", token, TENANTS)))
+    return report
 
 
 def _capacity(stored: Stored, worker: WorkerProcess) -> float:
@@ -111,8 +110,8 @@ def _capacity(stored: Stored, worker: WorkerProcess) -> float:
 
 
 @contextmanager
-def _load(bootstrap: str, rate: float, seconds: float) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.web_load", bootstrap, TOPIC, str(rate), str(seconds)])
+def _load(bootstrap: str, rate: float, seconds: float, first: int) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.web_load", bootstrap, TOPIC, str(rate), str(seconds), str(first)])
     try:
         time.sleep(5)
         yield
@@ -123,64 +122,13 @@ def _load(bootstrap: str, rate: float, seconds: float) -> Iterator[None]:
         process.wait()
 
 
-async def _delays(bootstrap: list[str], stored: Stored, seconds: float, worker: WorkerProcess, readers: Readers | None) -> list[float]:
+async def _delays(bootstrap: list[str], stored: Stored, seconds: float, worker: WorkerProcess, readers: Readers | None, *, first: int) -> list[float]:
     """Return the seconds that single events took from Kafka to ClickHouse, while the load and the readers go on."""
     reading = asyncio.create_task(readers.read(seconds)) if readers else None
-    sent, seen = await light.send_and_look(bootstrap, TOPIC, stored, seconds, partial(ours.must_run, worker))
+    sent, seen = await light.send_and_look(bootstrap, TOPIC, stored, seconds, partial(ours.must_run, worker), first=first)
     if reading:
         await reading
     return [seen[key] - at for key, at in sent.items()]
-
-
-class Readers:
-    """Those who ask, each moment somebody, whether or not the one before has an answer.
-
-    Args:
-        address: of the people's side.
-        token: for all tenants.
-    """
-
-    def __init__(self, address: str, token: str) -> None:
-        self._address = address
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self.summaries: list[float] = []
-        self.lists: list[float] = []
-        self._refusals: list[str] = []
-
-    async def read(self, seconds: float) -> None:
-        """Ask for so long.
-
-        Raises:
-            StackError: an answer was not 200.
-        """
-        chance = random.Random(1)  # noqa: S311 - the same questions each time
-        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-        async with httpx.AsyncClient(base_url=self._address, headers=self._headers, timeout=_ANSWER_SECONDS, limits=limits) as client:
-            began = time.monotonic()
-            async with asyncio.TaskGroup() as asked:
-                for number in range(int(seconds * REQUESTS_A_SECOND)):
-                    tenant = "acme" if chance.random() < 0.5 else f"tenant{chance.randrange(10)}"
-                    asked.create_task(self._ask(client, number, tenant))
-                    await asyncio.sleep(max(0.0, began + (number + 1) / REQUESTS_A_SECOND - time.monotonic()))
-        if self._refusals:
-            raise StackError(f"{len(self._refusals)} answers were not 200, the first: {self._refusals[0]}")
-
-    async def _ask(self, client: httpx.AsyncClient, number: int, tenant: str) -> None:
-        if number % 2:
-            path, took = f"/calls?tenant_id={tenant}{_LISTS[number // 2 % len(_LISTS)]}", self.lists
-        elif number % 4:
-            path, took = f"/metrics/summary?tenant_id={tenant}&days=7", self.summaries
-        else:
-            path, took = f"/tenants/{tenant}/summary?days=7", self.summaries
-        began = time.perf_counter()
-        try:
-            answer = await client.get(path)
-        except httpx.HTTPError as error:
-            self._refusals.append(f"{path}: {error!r}")
-            return
-        took.append((time.perf_counter() - began) * 1000)
-        if answer.status_code != httpx.codes.OK:
-            self._refusals.append(f"{path}: {answer.status_code} {answer.text[:200]}")
 
 
 def _report(rate: float, alone: list[float], beside: list[float], readers: Readers) -> Report:
@@ -200,6 +148,14 @@ def _report(rate: float, alone: list[float], beside: list[float], readers: Reade
         Target("pipeline's p95 delay, alone / beside readers", ratio, PIPELINE_RATIO, at_least=True),
     ]
     return report
+
+
+def _add_pages(report: Report, took: dict[str, list[float]]) -> None:
+    rows = [(name, len(each), percentile(each, 0.5), max(each)) for name, each in took.items()]
+    table("web: milliseconds until a page is open, in a browser that was not there before", ("page", "opened", "median", "longest"), rows)
+    slowest = max(took[web_pages.OVERVIEW])
+    report.add({"page_open_ms": slowest})
+    report.targets.append(Target("the overview is open", slowest, PAGE_OPEN_MS, " ms"))
 
 
 if __name__ == "__main__":
