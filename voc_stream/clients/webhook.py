@@ -26,6 +26,13 @@ SIGNATURE_HEADER = "X-VoC-Signature"
 _FORBIDDEN = "its address is private, loopback or link-local (ALERT_WEBHOOK_ALLOW_PRIVATE)"
 
 
+class ForbiddenAddressError(RejectedError):
+    """Nothing was sent: the webhook leads to an address that no tenant may make us connect to."""
+
+    def __init__(self) -> None:
+        super().__init__(DEPENDENCY, _FORBIDDEN)
+
+
 class WebhookClient:
     """A new connection for each post, to no address but an allowed one; redirects are not followed, answers are not read beyond their head.
 
@@ -64,6 +71,7 @@ class WebhookClient:
             body: JSON, sent as it is.
 
         Raises:
+            ForbiddenAddressError: its address is not allowed, and was not connected to.
             OutsideError: anything else; the reason names neither address nor URL.
         """
         if self._session is None:
@@ -78,7 +86,7 @@ class WebhookClient:
             raise RejectedError(DEPENDENCY, "its URL cannot be used") from None
         except HTTP_FAULTS as error:
             if isinstance(error, aiohttp.ClientConnectorError) and str(error.os_error) == _FORBIDDEN:
-                raise RejectedError(DEPENDENCY, _FORBIDDEN) from None
+                raise ForbiddenAddressError from None
             raise connection_fault(DEPENDENCY, error) from error
 
     def _socket(self, address: Any) -> socket.socket:

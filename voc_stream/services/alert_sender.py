@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, get_args
 from uuid import UUID
 
+from voc_stream.clients.webhook import ForbiddenAddressError
 from voc_stream.errors import OutsideError
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
@@ -166,7 +167,7 @@ class AlertSender:
         except OutsideError as error:
             pause = max(PACE.delay(entry.attempt, self._chance()), error.retry_after or 0.0)
             await self._outbox.failed([entry.key], self._now() + timedelta(seconds=pause), error.reason)
-            metrics.ALERT_POSTS.labels("failed").inc()
+            metrics.ALERT_POSTS.labels("refused" if isinstance(error, ForbiddenAddressError) else "failed").inc()
             logger.warning("a webhook failed", reason=error.reason, again_in_seconds=round(pause, 1), **about)
         else:
             await self._outbox.sent([entry.key], self._now())

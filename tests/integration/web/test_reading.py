@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.web.conftest import Front
 from tests.integration.web.reading_world import AUDIO, CALLS, NOON, ORIGINAL, TURNS, World
+from voc_stream.web.csv_rows import cell
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(300)]
 
@@ -113,6 +114,23 @@ async def test_an_export_is_what_the_list_shows_and_no_cell_is_a_formula(world: 
     assert rows[2]["skill"] == "'=1+1"
     assert rows[3]["score"] == ""
     assert ("calls", "acme") in await world.audited("calls exported")
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("/calls?sort=-score", "calls"),
+        ("/calls?agent_id=ben&status=SCORED", "calls"),
+        ("/agents?days=3", "agents"),
+        ("/topics?days=3", "topics"),
+        ("/alerts?state=cleared", "alerts"),
+    ],
+)
+async def test_every_table_is_its_list_row_by_row_and_column_by_column(world: World, path: str, rows: str) -> None:
+    listed = (await world.get(path)).json()[rows]
+    table = list(csv.reader(io.StringIO((await world.get(f"{path}&format=csv")).text)))
+    assert len(listed) > 0
+    assert table == [list(listed[0]), *([str(cell(value)) for value in row.values()] for row in listed)]
 
 
 async def test_one_call_tells_all_that_is_known_of_it(world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from tests.unit.clients.http_server import Scripted, scripted_server
-from voc_stream.clients.webhook import WebhookClient, signed
+from voc_stream.clients.webhook import ForbiddenAddressError, WebhookClient, signed
 from voc_stream.errors import OutageError, RejectedError, ThrottledError, TransientError
 from voc_stream.settings import Settings
 from voc_stream.stages.alert_rules import Webhook
@@ -85,7 +85,7 @@ async def test_a_redirect_is_not_followed(server: Scripted, client: WebhookClien
 
 
 async def test_an_address_written_as_a_number_is_refused_when_it_is_private(server: Scripted, strict: WebhookClient) -> None:
-    with pytest.raises(RejectedError, match="private, loopback or link-local"):
+    with pytest.raises(ForbiddenAddressError, match="private, loopback or link-local"):
         await strict.post(hook(server), KEY, BODY)
     assert server.asked == []
 

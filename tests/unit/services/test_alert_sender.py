@@ -12,6 +12,7 @@ from tests.fakes.alerts import FakeAlerts
 from tests.fakes.webhook import FakeWebhooks
 from tests.unit.services.made import FakePublisher
 from voc_stream.clients.alert_outbox import LEASE
+from voc_stream.clients.webhook import ForbiddenAddressError
 from voc_stream.errors import OutageError, TransientError
 from voc_stream.events.base import encode
 from voc_stream.runtime import metrics
@@ -100,6 +101,22 @@ async def test_a_webhook_that_fails_is_tried_again_with_the_same_key_ever_more_s
 
     assert pauses[:3] == [5.0, 10.0, 20.0]
     assert len({key for _, key, _ in scene.webhooks.posts}) == 1
+
+
+async def test_an_address_that_is_refused_is_counted_apart_from_receivers_that_fail() -> None:
+    def counted() -> list[float]:
+        return [metrics.REGISTRY.get_sample_value("voc_alert_posts_total", {"result": result}) or 0 for result in ("refused", "failed")]
+
+    async def inward(*_: object) -> None:
+        raise ForbiddenAddressError
+
+    scene = Scene()
+    await scene.alert()
+    before = counted()
+    scene.webhooks.post = inward  # type: ignore[assignment,method-assign]
+    assert await scene.post() == 1
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 0]
+    assert scene.store.rows[0].sent_at is None
 
 
 async def test_a_pause_that_the_receiver_asks_for_is_kept() -> None:
