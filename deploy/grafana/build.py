@@ -204,6 +204,12 @@ def workers() -> dict[str, Any]:
         measured("Tables", "bytes", ("voc_table_bytes", "{{instance}} {{table}}")),
         measured("Room for state", "bytes", ("voc_state_free_bytes", "{{instance}}")),
         measured("Recovery", "short", ("voc_recovery_remaining", "{{instance}}"), about="Changes of its tables that a worker has not read yet."),
+        measured(
+            "Until credentials end",
+            "s",
+            ("min by (credential) (voc_credential_expires_timestamp_seconds) - time()", "{{credential}}"),
+            about="Certificates and tokens that are in use.",
+        ),
         measured("Remembered event ids", "short", ("voc_dedup_ids", "{{instance}}")),
         measured(
             "Cache of slow models",

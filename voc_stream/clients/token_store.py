@@ -23,6 +23,11 @@ _REVOKE = """
 UPDATE access_token SET revoked_at = now()
 WHERE key = $1 AND ($2::varchar IS NULL OR tenant_id = $2) AND revoked_at IS NULL RETURNING tenant_id
 """
+# Nobody misses a token that is not used; one made for some days ends as it was meant to.
+_SOONEST = """
+SELECT min(expires_at) FROM access_token
+WHERE revoked_at IS NULL AND expires_at > now() AND last_used_at > now() - interval '7 days' AND expires_at - created_at > interval '30 days'
+"""
 _USED = """
 UPDATE access_token AS token SET last_used_at = used.at FROM unnest($1::varchar[], $2::timestamptz[]) AS used (key, at)
 WHERE token.key = used.key AND (token.last_used_at IS NULL OR token.last_used_at < used.at)
@@ -93,6 +98,12 @@ class TokenStore:
         """Return tokens, the newest first: of one tenant, or all."""
         async with self._db.connection() as connection:
             return [StoredToken(**row) for row in await connection.fetch(_LIST, tenant_id, limit)]
+
+    async def soonest_end(self) -> datetime | None:
+        """Return when the next token ends that was used within a week and made for more than 30 days; None without one."""
+        async with self._db.connection() as connection:
+            ends: datetime | None = await connection.fetchval(_SOONEST)
+        return ends
 
     async def revoke(self, key: str, actor: str, *, tenant_id: str | None = None, address: str | None = None) -> bool:
         """End a token and the sessions that it opened, for good; every process follows within `credentials.FRESH_SECONDS`.

@@ -44,6 +44,9 @@ STANDSTILL = Gauge(
     "voc_stage_standstill_seconds", "For how long a stage got nowhere, though it has work and what it needs is well.", ("stage",), registry=REGISTRY
 )
 STATE_FREE = Gauge("voc_state_free_bytes", "Free bytes below STATE_DIR.", registry=REGISTRY)
+CREDENTIAL_EXPIRES = Gauge(
+    "voc_credential_expires_timestamp_seconds", "When a certificate or a token that is in use ends.", ("credential",), registry=REGISTRY
+)
 TABLE_ROWS = Gauge("voc_table_rows", "Rows of a table in this worker's partitions, as RocksDB estimates.", ("table",), registry=REGISTRY)
 TABLE_BYTES = Gauge("voc_table_bytes", "Bytes of a table in this worker's partitions.", ("table",), registry=REGISTRY)
 RECOVERY_REMAINING = Gauge("voc_recovery_remaining", "Changes of tables that are not read yet.", registry=REGISTRY)
