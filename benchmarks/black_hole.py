@@ -57,6 +57,10 @@ class BlackHole:
         """Begin anew: note when so many rows have come, and the process's CPU time then."""
         self._ask(f"watch?pid={pid}&marks={','.join(map(str, marks))}")
 
+    def rows(self) -> int:
+        """Return how many rows have come."""
+        return int(self._ask("found")["rows"])
+
     def until(self, marks: int, alive: Callable[[], None], patience_seconds: float) -> list[Mark]:
         """Wait until so many marks are noted.
 

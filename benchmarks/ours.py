@@ -32,9 +32,13 @@ def make_topics(field: Field, group: str, topics: Sequence[str]) -> None:
 def our_worker(field: Field, group: str, topics: Sequence[str], settings: Mapping[str, str]) -> Iterator[WorkerProcess]:
     """Lend a worker of a new group that reads topics from their beginning."""
     make_topics(field, group, topics)
-    own = {**_QUIET, "KAFKA_GROUP_ID": group, "KAFKA_TOPICS": ",".join(topics), "KAFKA_INCARNATION": group, **settings}
-    with field.worker(own, name=group, ready=False) as worker:
+    with field.worker(environment(group, topics, settings), name=group, ready=False) as worker:
         yield worker
+
+
+def environment(group: str, topics: Sequence[str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return a worker's settings on top of the stack's endpoints."""
+    return {**_QUIET, "KAFKA_GROUP_ID": group, "KAFKA_TOPICS": ",".join(topics), "KAFKA_INCARNATION": group, **settings}
 
 
 def must_run(worker: WorkerProcess) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from benchmarks import ours
 from benchmarks.chaos.counting import count_all
 from benchmarks.chaos.sending import Place, Sending, Sent, messages
 from benchmarks.chaos.workers import Workers
 from benchmarks.field import Field, settled
+from benchmarks.groups import Group
 from benchmarks.report import say
 from voc_stream import topics
 from voc_stream.devstack.audit import Audit
@@ -162,7 +164,8 @@ class Crew:
 
     def lag(self) -> int:
         """Return how many events are not committed."""
-        return asyncio.run(self._lag())
+        settings = self.place.settings
+        return asyncio.run(Group(settings.kafka_bootstrap, settings.kafka_group_id, _TOPICS, ours.PARTITIONS).lag())
 
     def _until_through(self, load: Load) -> None:
         last: object = None
@@ -180,19 +183,6 @@ class Crew:
         """Return what is left to do; None: nothing."""
         lag, states = self.lag(), self.place.states(load.calls)
         return None if lag == 0 and settled(states, len(load.calls)) else (lag, states)
-
-    async def _lag(self) -> int:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=list(self.place.settings.kafka_bootstrap), group_id=self.place.settings.kafka_group_id, enable_auto_commit=False
-        )
-        try:
-            await consumer.start()
-            partitions = [TopicPartition(name, number) for name in _TOPICS for number in range(12)]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            return sum([ends[partition] - (await consumer.committed(partition) or 0) for partition in partitions])
-        finally:
-            await consumer.stop()
 
     async def _count(self, load: Load, sent: Sent) -> Result:
         settings = self.place.settings
