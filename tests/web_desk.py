@@ -6,7 +6,7 @@ rows and answers nothing else. `real_desk(settings)` is the desk of the process 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -150,4 +150,24 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """Lend a client of an application that has been started."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+        yield client
+
+
+@asynccontextmanager
+async def asking(
+    made: UnitDesk, part: Callable[..., Any], stand_in: object, *, scope: str = "operate", tenant: str = ""
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Lend a client that shows a credential.
+
+    Args:
+        made: the desk.
+        part: a dependency of routes.
+        stand_in: what they get in its place.
+        scope: of the credential.
+        tenant: whose, "" for all.
+    """
+    app = make_app(made.desk)
+    app.dependency_overrides[part] = lambda: stand_in
+    async with client_of(app) as client:
+        client.headers.update(made.keyring.headers(scope, tenant))
         yield client

@@ -9,10 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web_desk import OTHER, TENANT, UnitDesk, client_of
+from tests.web_desk import OTHER, TENANT, UnitDesk, asking
 from voc_stream.errors import OutageError
 from voc_stream.web.api.completeness import store_of
-from voc_stream.web.app import make_app
 
 
 class Store:
@@ -37,10 +36,7 @@ def store() -> Store:
 @pytest.fixture
 async def client(door: UnitDesk, store: Store) -> AsyncIterator[httpx.AsyncClient]:
     """Asks as the operator of all tenants."""
-    app = make_app(door.desk)
-    app.dependency_overrides[store_of] = lambda: store
-    async with client_of(app) as made:
-        made.headers.update(door.keyring.headers("operate", ""))
+    async with asking(door, store_of, store) as made:
         yield made
 
 

@@ -11,12 +11,11 @@ import httpx
 import pytest
 
 from tests.unit.runtime.test_letter_reading import read_back
-from tests.web_desk import OTHER, TENANT, UnitDesk, client_of
+from tests.web_desk import OTHER, TENANT, UnitDesk, asking
 from voc_stream.clients.letter_rows import LetterFilter, LetterRow
 from voc_stream.errors import OutageError, OutsideError, RejectedError
 from voc_stream.runtime.letter_reading import StoredLetter
 from voc_stream.web.api.dlq import letters_of
-from voc_stream.web.app import make_app
 
 T = TypeVar("T")
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -62,10 +61,7 @@ def letters() -> Letters:
 @pytest.fixture
 async def client(door: UnitDesk, letters: Letters) -> AsyncIterator[httpx.AsyncClient]:
     """Asks as the operator of all tenants."""
-    app = make_app(door.desk)
-    app.dependency_overrides[letters_of] = lambda: letters
-    async with client_of(app) as made:
-        made.headers.update(door.keyring.headers("operate", ""))
+    async with asking(door, letters_of, letters) as made:
         yield made
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes.letters import Kafka, Shelf, letter
 from tests.voc import action_value
-from tests.web_desk import OTHER, UnitDesk, client_of
+from tests.web_desk import OTHER, UnitDesk, asking
 from voc_stream.errors import OutageError
 from voc_stream.services.dry_run import DryRun
 from voc_stream.services.requeue import Loads, Requeuer
@@ -21,7 +21,6 @@ from voc_stream.services.trial import Trials
 from voc_stream.settings import Settings
 from voc_stream.stages.tenants import TenantMap
 from voc_stream.web.api.requeues import Tools, tools_of
-from voc_stream.web.app import make_app
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOTH = ("/dlq/requeue", "/dlq/dry-run")
@@ -60,10 +59,7 @@ def world() -> World:
 @pytest.fixture
 async def client(door: UnitDesk, world: World) -> AsyncIterator[httpx.AsyncClient]:
     """Asks as the operator of all tenants."""
-    app = make_app(door.desk)
-    app.dependency_overrides[tools_of] = lambda: world.tools
-    async with client_of(app) as made:
-        made.headers.update(door.keyring.headers("operate", ""))
+    async with asking(door, tools_of, world.tools) as made:
         yield made
 
 

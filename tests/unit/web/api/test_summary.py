@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web_desk import OTHER, TENANT, UnitDesk, client_of
+from tests.web_desk import OTHER, TENANT, UnitDesk, asking
 from voc_stream.errors import OutageError, OutsideError
 from voc_stream.services.summary import Summary
 from voc_stream.web.api.summary import summary_of
-from voc_stream.web.app import make_app
 
 BOTH = (f"/metrics/summary?tenant_id={TENANT}", f"/tenants/{TENANT}/summary")
 
@@ -47,10 +46,7 @@ def sums() -> Sums:
 @pytest.fixture
 async def client(door: UnitDesk, sums: Sums) -> AsyncIterator[httpx.AsyncClient]:
     """Asks as a reader of one tenant."""
-    app = make_app(door.desk)
-    app.dependency_overrides[summary_of] = lambda: Summary(sums.query)
-    async with client_of(app) as made:
-        made.headers.update(door.keyring.headers())
+    async with asking(door, summary_of, Summary(sums.query), scope="read", tenant=TENANT) as made:
         yield made
 
 
