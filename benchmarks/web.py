@@ -1,20 +1,23 @@
 """The people's side beside a working pipeline: `make bench-web` (docs/benchmarks.md).
 
 Ten million events and a million calls are there. One worker stores customer events at half the rate that it can, first alone, then beside readers who
-ask its people's side fifty times a second for summaries and lists of calls: how long do readers wait, and how much longer do events? In the end
-pages are opened in a real browser.
+ask its people's side fifty times a second for summaries and lists of calls: how long do readers wait, and how much longer do events? Then
+beside a flood of requests that mean no good. In the end pages are opened in a real browser.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import click
 
@@ -38,7 +41,9 @@ WHOLE_CALLS = 10_000
 # Measured at once, as fast as it goes, before anything else: half of it is the load.
 CAPACITY_EVENTS = 200_000
 # Each event that is sent has a number of its own: one that is known is not stored again.
-ALONE, BESIDE, LOOKED_FOR = 10_000_000, 20_000_000, 1_000_000
+ALONE, BESIDE, FLOODED, LOOKED_FOR = 10_000_000, 20_000_000, 30_000_000, 1_000_000
+# The load runs before and after what is measured.
+SETTLE_SECONDS, BEYOND_SECONDS = 5.0, 10.0
 # A page is opened once for each; half of all calls are of the first.
 TENANTS = (seed_calls.BIG_TENANT, *(f"tenant{number}" for number in range(10)))
 SUMMARY_P95_MS, CALLS_P95_MS, PIPELINE_RATIO, PAGE_OPEN_MS = 50.0, 100.0, 0.9, 1000.0
@@ -80,24 +85,23 @@ def _measure(field: Field, seconds: float) -> Report:
     bootstrap = list(field.settings.kafka_bootstrap)
     ours.make_topics(field, group, (TOPIC,))
     asyncio.run(fill(bootstrap, [TOPIC], ours.PARTITIONS, voc_events.records(CAPACITY_EVENTS)))
-    # Caps of their own keep a real reader from asking so often.
-    people = {"WEB_ENABLED": "true", "HTTP_PORT": str(port), "HTTP_PEER_RATE": "10000", "HTTP_TENANT_RATE": "10000"}
-    with ours.our_worker(field, group, (TOPIC,), people) as worker:
+    with ours.our_worker(field, group, (TOPIC,), {"WEB_ENABLED": "true", "HTTP_PORT": str(port)}) as worker:
         stored = Stored(field.settings, group)
         rate = _capacity(stored, worker) / 2
         wait_open(port)
         token = asyncio.run(make_token(field.settings))
-        readers = Readers(f"http://127.0.0.1:{port}", token)
+        address = f"http://127.0.0.1:{port}"
+        readers = Readers(address, token)
+        load = Load(bootstrap, stored, worker, rate, seconds)
         say(f"web: the load is {rate:,.0f} events a second, half of what it can")
-        with _load(bootstrap[0], rate, seconds + 15, ALONE):
-            alone = asyncio.run(_delays(bootstrap, stored, seconds, worker, None, first=ALONE - LOOKED_FOR))
-        with _load(bootstrap[0], rate, seconds + 15, BESIDE):
-            beside = asyncio.run(_delays(bootstrap, stored, seconds, worker, readers, first=BESIDE - LOOKED_FOR))
-        report = _report(rate, alone, beside, readers)
+        alone = asyncio.run(load.delays(ALONE))
+        beside = asyncio.run(load.delays(BESIDE, readers.read(seconds)))
+        flooded = asyncio.run(load.delays(FLOODED, _flood(port, seconds)))
+        report = _report(rate, readers, {"alone": alone, "beside readers": beside, "under a flood": flooded})
         if web_pages.CHROMIUM is None:
             say("web: without `chromium` no page is opened")
         else:
-            _add_pages(report, asyncio.run(web_pages.open_all(f"http://127.0.0.1:{port}", token, TENANTS)))
+            _add_pages(report, asyncio.run(web_pages.open_all(address, token, TENANTS)))
     return report
 
 
@@ -109,43 +113,81 @@ def _capacity(stored: Stored, worker: WorkerProcess) -> float:
     return (last - first) / (ended - began)
 
 
-@contextmanager
-def _load(bootstrap: str, rate: float, seconds: float, first: int) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.web_load", bootstrap, TOPIC, str(rate), str(seconds), str(first)])
-    try:
-        time.sleep(5)
-        yield
-        if process.poll():
-            raise StackError(f"the load ended with {process.returncode}")
-    finally:
-        process.kill()
-        process.wait()
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A steady load, and single events among it that are followed.
+
+    Attributes:
+        rate: events a second.
+        seconds: for which events are followed.
+    """
+
+    bootstrap: list[str]
+    stored: Stored
+    worker: WorkerProcess
+    rate: float
+    seconds: float
+
+    async def delays(self, first: int, beside: Coroutine[Any, Any, None] | None = None) -> list[float]:
+        """Return the seconds that single events took from Kafka to ClickHouse.
+
+        Args:
+            first: number of the load's first event; those that are followed have smaller ones.
+            beside: goes on meanwhile.
+        """
+        with self._sent(first):
+            await asyncio.sleep(SETTLE_SECONDS)
+            going = None if beside is None else asyncio.create_task(beside)
+            alive = partial(ours.must_run, self.worker)
+            sent, seen = await light.send_and_look(self.bootstrap, TOPIC, self.stored, self.seconds, alive, first=first - LOOKED_FOR)
+            if going is not None:
+                await going
+        return [seen[key] - at for key, at in sent.items()]
+
+    @contextmanager
+    def _sent(self, first: int) -> Iterator[None]:
+        seconds = self.seconds + SETTLE_SECONDS + BEYOND_SECONDS
+        process = subprocess.Popen([sys.executable, "-m", "benchmarks.web_load", self.bootstrap[0], TOPIC, str(self.rate), str(seconds), str(first)])
+        try:
+            yield
+            if process.poll():
+                raise StackError(f"the load ended with {process.returncode}")
+        finally:
+            process.kill()
+            process.wait()
 
 
-async def _delays(bootstrap: list[str], stored: Stored, seconds: float, worker: WorkerProcess, readers: Readers | None, *, first: int) -> list[float]:
-    """Return the seconds that single events took from Kafka to ClickHouse, while the load and the readers go on."""
-    reading = asyncio.create_task(readers.read(seconds)) if readers else None
-    sent, seen = await light.send_and_look(bootstrap, TOPIC, stored, seconds, partial(ours.must_run, worker), first=first)
-    if reading:
-        await reading
-    return [seen[key] - at for key, at in sent.items()]
+async def _flood(port: int, seconds: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.web_flood", str(port), str(seconds), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    if process.returncode:
+        raise StackError(f"the flood ended with {process.returncode}")
+    answered = json.loads(said)
+    say(f"web: the flood was answered {sum(answered.values()) / seconds:,.0f} times a second: {answered}")
 
 
-def _report(rate: float, alone: list[float], beside: list[float], readers: Readers) -> Report:
+def _report(rate: float, readers: Readers, delays: dict[str, list[float]]) -> Report:
     rows = [
         (name, len(took), *(percentile(took, share) for share in (0.5, 0.95, 0.99)))
         for name, took in (("summaries", readers.summaries), ("lists", readers.lists))
     ]
     table("web: milliseconds an answer, at 50 requests a second", ("page", "answers", "median", "p95", "p99"), rows)
-    delays = [(name, len(took), percentile(took, 0.5), percentile(took, 0.95)) for name, took in (("alone", alone), ("beside readers", beside))]
-    table("web: seconds from Kafka to ClickHouse", ("pipeline", "events", "median", "p95"), delays)
+    table(
+        "web: seconds from Kafka to ClickHouse",
+        ("pipeline", "events", "median", "p95", "longest"),
+        [(name, len(took), percentile(took, 0.5), percentile(took, 0.95), max(took)) for name, took in delays.items()],
+    )
     summary, calls = percentile(readers.summaries, 0.95), percentile(readers.lists, 0.95)
-    ratio = percentile(alone, 0.95) / percentile(beside, 0.95)
-    report = Report("web", figures={"rate": rate, "summary_p95_ms": summary, "calls_p95_ms": calls, "pipeline_ratio": ratio})
+    alone, beside, flooded = (percentile(took, 0.95) for took in delays.values())
+    figures = {"rate": rate, "summary_p95_ms": summary, "calls_p95_ms": calls, "pipeline_ratio": alone / beside, "flood_ratio": alone / flooded}
+    report = Report("web", figures=figures)
     report.targets = [
         Target("summary, p95", summary, SUMMARY_P95_MS, " ms"),
         Target("list of calls, p95", calls, CALLS_P95_MS, " ms"),
-        Target("pipeline's p95 delay, alone / beside readers", ratio, PIPELINE_RATIO, at_least=True),
+        Target("pipeline's p95 delay, alone / beside readers", alone / beside, PIPELINE_RATIO, at_least=True),
+        Target("pipeline's p95 delay, alone / under a flood", alone / flooded, PIPELINE_RATIO, at_least=True),
     ]
     return report
 
