@@ -18,7 +18,8 @@ from voc_stream.events.base import Aware, derived_id
 from voc_stream.logs import get_logger
 from voc_stream.services.searching import Searches, search_all
 from voc_stream.services.tenants_file import TenantsFile
-from voc_stream.stages.completeness import Coordinates, Equation, Known, Trace, equations, merged
+from voc_stream.stages.call_census import equations
+from voc_stream.stages.completeness import Coordinates, Equation, Known, Trace, merged
 from voc_stream.stages.keys import call_id_of
 
 logger = get_logger(__name__)

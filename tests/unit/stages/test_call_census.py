@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voc_stream.stages.call_census import equations
 from voc_stream.stages.changes import Status
 from voc_stream.stages.completeness import (
     MOST_NAMED,
@@ -23,7 +24,6 @@ from voc_stream.stages.completeness import (
     Result,
     Row,
     Trace,
-    equations,
     merged,
 )
 
