@@ -13,7 +13,7 @@ AUDIO ?=
 ROWS ?=
 # make bench, make bench-calls: only these parts
 PARTS ?=
-# make scale, make chaos-voc: so many events; make chaos-voc: so many kills, and the seed of an earlier run
+# make scale, make bench-sizes, make chaos-voc: so many events; make chaos-voc: so many kills, and the seed of an earlier run
 EVENTS ?=
 KILLS ?=
 SEED ?=
@@ -21,7 +21,7 @@ SEED ?=
 MINUTES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,9 @@ evaluate: setup ## Compare sentiment with people's ratings of texts that trainin
 
 scale: setup $(RIVALS)/.installed ## One, two, three workers on one backlog, each with 0.4 of a core: rates, CPU of an event, how soon partitions are spread
 	@$(BIN)/python -m benchmarks.scale $(if $(EVENTS),--events $(EVENTS))
+
+bench-sizes: setup ## Measure what an event and a call take of the servers' disks and processors (docs/capacity.md)
+	@$(BIN)/python -m benchmarks.sizes $(if $(EVENTS),--events $(EVENTS))
 
 bench-runtime: setup ## Measure the runtime alone, on the running stack: records a second through an agent that counts
 	@$(BIN)/python -m benchmarks.runtime

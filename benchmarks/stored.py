@@ -27,11 +27,11 @@ class Stored:
     def count(self) -> int:
         """Return how many there are; what was stored before this was made is not looked at."""
         incarnation = "kafka_incarnation = {incarnation:String}"
-        return int(self._ask(f"SELECT count() FROM voc_events WHERE {incarnation} AND processed_at >= fromUnixTimestamp({self._since})"))  # noqa: S608
+        return int(self.ask(f"SELECT count() FROM voc_events WHERE {incarnation} AND processed_at >= fromUnixTimestamp({self._since})"))  # noqa: S608
 
     def newest(self) -> dict[int, int]:
         """Return the newest offset of each partition, as the insert of its window told it to the view: few rows, however many events there are."""
-        rows = self._ask("SELECT kafka_partition, max(newest) FROM voc_offsets WHERE kafka_incarnation = {incarnation:String} GROUP BY 1")
+        rows = self.ask("SELECT kafka_partition, max(newest) FROM voc_offsets WHERE kafka_incarnation = {incarnation:String} GROUP BY 1")
         return {int(partition): int(offset) for partition, offset in (line.split("\t") for line in rows.splitlines())}
 
     def until(self, rows: int, alive: Callable[[], None], patience_seconds: float = 60.0) -> tuple[int, float]:
@@ -50,7 +50,8 @@ class Stored:
             time.sleep(0.05)
         return count, time.perf_counter()
 
-    def _ask(self, statement: str) -> str:
+    def ask(self, statement: str) -> str:
+        """Return the answer to a question, tab-separated; `{incarnation:String}` stands for the incarnation."""
         settings = self._settings
         arguments = {"query": f"{statement} FORMAT TabSeparated", "param_incarnation": self._incarnation, "database": settings.clickhouse_db}
         request = urllib.request.Request(
