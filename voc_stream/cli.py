@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from voc_stream import access_tokens, pausing, topic_admin
-from voc_stream import bucket as bucket_rules
+from voc_stream import bucket as bucket_command
 from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
@@ -75,10 +75,10 @@ def attach(app: Any, settings: Settings) -> None:
 
         await _run(migrations.run, settings)
 
-    @app.command()
-    async def bucket(self: Any) -> None:  # noqa: ARG001
-        """Create the bucket with its rules; on a second run verify them and report differences."""
-        await _run(bucket_rules.run, settings)
+    @app.command(*bucket_command.OPTIONS)
+    async def bucket(self: Any, *, apply: bool) -> None:  # noqa: ARG001
+        """Create the buckets with their rules; on a second run verify them and report differences."""
+        await _run(partial(bucket_command.run, apply=apply), settings)
 
     @app.command()
     async def schemas(self: Any) -> None:  # noqa: ARG001

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     s3_secret_access_key: SecretStr = SecretStr("")
     s3_sse: Literal["AES256", "aws:kms"] = "AES256"
     s3_kms_key_id: str = ""
+    s3_object_lock_days: Annotated[int, Field(ge=0, le=365)] = 0
+    s3_object_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    s3_events: str = Field("", pattern=r"^(|eventbridge|arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?)$")
     s3_part_bytes: Annotated[int, Field(ge=5 << 20, le=64 << 20)] = 5 << 20
     s3_timeout_seconds: PositiveFloat = 30.0
 
@@ -307,6 +310,7 @@ class Settings(BaseSettings):
             (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
             (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
+            (self.s3_log_bucket == self.bucket, "S3_LOG_BUCKET must be another bucket: one that logs into itself logs its logs"),
             (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
             (bool(self.http_tls_cert_file) != bool(self.http_tls_key_file), "HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE go together"),
             (bool(self.kafka_ssl_cert_file) != bool(self.kafka_ssl_key_file), "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE go together"),
