@@ -38,10 +38,11 @@ class Suite:
     paths: Sequence[str] = ()
 
 
-PIPELINE = "tests/integration/pipeline"
+# What takes about as long as the rest of those on the stack, less those without servers.
+CALLS_AND_PAGES = ("tests/integration/pipeline", "tests/integration/web", "tests/browser")
 LANES = (
-    (Suite("the calls pipeline", _ON_STACK, (PIPELINE,)), Suite("without servers")),
-    (Suite("on the stack", (*_ON_STACK, f"--ignore={PIPELINE}")),),
+    (Suite("calls and pages", _ON_STACK, CALLS_AND_PAGES), Suite("without servers")),
+    (Suite("on the stack", (*_ON_STACK, *(f"--ignore={path}" for path in CALLS_AND_PAGES))),),
 )
 
 
@@ -99,7 +100,7 @@ class Runs:
         return ", ".join(f"{name} {tests} tests" for name, tests in found.items())
 
     def _command(self, suite: Suite) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={self._cache(suite)}", *suite.options]
+        return [sys.executable, "-m", "pytest", "-q", "--durations=10", "-o", f"cache_dir={self._cache(suite)}", *suite.options]
 
     def _failed(self, suite: Suite) -> list[str]:
         """Return the names of those that failed, as pytest keeps them."""
