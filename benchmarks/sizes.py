@@ -8,39 +8,72 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import click
+from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks import ours, seed_calls, voc_events
+from benchmarks import ours, sizes_calls, voc_events
 from benchmarks.command import run
+from benchmarks.disk import bytes_below
 from benchmarks.field import Field
 from benchmarks.filling import fill
-from benchmarks.groups import Group
 from benchmarks.processes import CpuLog, peak_mib
-from benchmarks.report import CONSOLE, line_of, say
+from benchmarks.report import CONSOLE, line_of, say, table
 from benchmarks.rivals_part import PARTS
 from benchmarks.stored import Stored
 from voc_stream.devstack.errors import StackError
 from voc_stream.devstack.worker_process import WorkerProcess
 
 TOPICS = ("voc.calls", "voc.actions", "voc.metrics")
-CALLS = 20_000
 # Events that the worker has stored when the measurement begins.
-WARM = 50_000
+WARM = 30_000
 PATIENCE_SECONDS = 60.0
+# What ClickHouse puts off, its merges, is part of the price.
+MERGE_SECONDS = 5.0
+_SMALL = {"BATCH_SIZE": "500", "BATCH_SIZE_MAX": "500"}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What it took to store events.
+
+    Attributes:
+        windows: a window is an insert.
+        per_event: CPU microseconds, by process.
+    """
+
+    per_second: float
+    windows: float
+    per_event: Mapping[str, float]
+    peak_mib: float
+
+    @property
+    def clickhouse_us(self) -> float:
+        """ClickHouse's CPU time of an event."""
+        return self.per_event["clickhouse"]
 
 
 @click.command()
-@click.option("--events", default=500_000, show_default=True, type=click.IntRange(min=100_000))
+@click.option("--events", default=300_000, show_default=True, type=click.IntRange(min=100_000))
 def main(events: int) -> None:
     """Store events and calls, and look at what they took."""
-    group = f"sizes-{uuid.uuid4().hex[:8]}"
     with Field(parts=PARTS) as place:
+        group = f"sizes-{uuid.uuid4().hex[:8]}"
         ours.make_topics(place, group, TOPICS)
         found = _write(place, events)
-        found |= _store(place, group, events)
-        found |= _calls(place)
+        large = _store(place, group, events, {})
+        stored = Stored(place.settings, group)
+        tables = {name: int(size) for name, size in (line.split("\t") for line in _tables(stored).splitlines())}
+        say(f"bytes of ClickHouse's tables: {tables}")
+        found["clickhouse_bytes_event"] = sum(tables.values()) / events
+        found["ledger_bytes_event"] = bytes_below(place.folder, f"{group}-*changelog-*") / events
+        found["state_bytes_event"] = bytes_below(place.folder, "state") / events
+        other = f"{group}-small"
+        ours.make_topics(place, other, TOPICS)
+        small = _store(place, other, events, _SMALL)
+        found |= _events(large, small) | sizes_calls.measure(place)
     CONSOLE.print(f"sizes: {line_of(found)}")
 
 
@@ -50,45 +83,43 @@ def _write(place: Field, events: int) -> dict[str, float]:
         began = time.time()
         asyncio.run(fill(list(place.settings.kafka_bootstrap), TOPICS, ours.PARTITIONS, voc_events.records(events)))
         used = log.between(began, time.time())["kafka"]
-    value = sum(len(value) for _, value in voc_events.records(10_000)) / 10_000
-    kept = sum(_bytes(place.folder, f"{topic}-*") for topic in TOPICS) / events
+    size = sum(len(value) for _, value in voc_events.records(10_000)) / 10_000
+    kept = sum(bytes_below(place.folder, f"{topic}-*") for topic in TOPICS) / events
     say(f"{events} events written")
-    return {"event_bytes": value, "kafka_bytes_event": kept, "kafka_write_us": used / events * 1e6}
+    return {"event_bytes": size, "kafka_bytes_event": kept, "kafka_write_us": used / events * 1e6}
 
 
-def _store(place: Field, group: str, events: int) -> dict[str, float]:
-    """Let one worker store them in ClickHouse: what an event costs everybody."""
+def _store(place: Field, group: str, events: int, settings: Mapping[str, str]) -> Passage:
+    """Let one worker store them in ClickHouse."""
     stored = Stored(place.settings, group)
-    with place.worker(ours.environment(group, TOPICS, {}), name=group, ready=False) as worker:
+    with place.worker(ours.environment(group, TOPICS, settings), name=group, ready=False) as worker:
         pids = {"worker": worker.pid, "kafka": place.pids["kafka"], "clickhouse": place.pids["clickhouse"]}
         with CpuLog(pids) as log:
             first, began = _until(stored, WARM, worker)
+            before = _windows(worker)
             last, ended = _until(stored, events, worker)
-            # What ClickHouse puts off, its merges, is part of the price.
-            time.sleep(5.0)
-            used = log.between(began, time.time()) | {name: log.between(began, ended)[name] for name in ("worker", "kafka")}
+            windows = _windows(worker) - before
+            time.sleep(MERGE_SECONDS)
+            used = log.between(began, ended) | {"clickhouse": log.between(began, ended + MERGE_SECONDS)["clickhouse"]}
         peak = peak_mib(worker.pid)
-        _until_committed(place, group, worker)
-    tables = {name: int(size) for name, size in (line.split("\t") for line in _tables(stored).splitlines())}
-    per = {name: seconds / (last - first) * 1e6 for name, seconds in used.items()}
-    say(f"bytes of ClickHouse's tables: {tables}")
+    say(f"{(last - first) / (ended - began):.0f} events/s, {(last - first) / windows:.0f} a window")
+    return Passage((last - first) / (ended - began), windows / (last - first), {name: used[name] / (last - first) * 1e6 for name in pids}, peak)
+
+
+def _events(large: Passage, small: Passage) -> dict[str, float]:
+    """Return what an event costs; of ClickHouse what an insert costs besides its rows, by two sizes of windows."""
+    rows = [(round(1 / each.windows), round(each.per_second), *(round(cost, 1) for cost in each.per_event.values())) for each in (large, small)]
+    table("sizes: CPU µs an event", ("events a window", "events/s", *large.per_event), rows)
+    insert_us = (small.clickhouse_us - large.clickhouse_us) / (small.windows - large.windows)
     return {
-        "events_per_second": (last - first) / (ended - began),
-        "worker_us": per["worker"],
-        "kafka_read_us": per["kafka"],
-        "clickhouse_us": per["clickhouse"],
-        "clickhouse_bytes_event": sum(tables.values()) / events,
-        "ledger_bytes_event": _bytes(place.folder, f"{group}-*changelog-*") / events,
-        "state_bytes_event": _bytes(place.folder, "state") / events,
-        "worker_peak_mib": peak,
+        "events_per_second": large.per_second,
+        "worker_us": large.per_event["worker"],
+        "worker_small_us": small.per_event["worker"],
+        "kafka_read_us": large.per_event["kafka"],
+        "clickhouse_insert_ms": insert_us / 1000,
+        "clickhouse_row_us": large.clickhouse_us - insert_us * large.windows,
+        "worker_peak_mib": large.peak_mib,
     }
-
-
-def _calls(place: Field) -> dict[str, float]:
-    """Make calls with everything that PostgreSQL keeps of them."""
-    before = _database_bytes(place)
-    asyncio.run(seed_calls.seed(place.settings.postgres_dsn.get_secret_value(), calls=CALLS, days=30, whole=CALLS))
-    return {"postgres_bytes_call": (_database_bytes(place) - before) / CALLS}
 
 
 def _until(stored: Stored, rows: int, worker: WorkerProcess) -> tuple[int, float]:
@@ -103,28 +134,14 @@ def _until(stored: Stored, rows: int, worker: WorkerProcess) -> tuple[int, float
     return count, time.time()
 
 
-def _until_committed(place: Field, group: str, worker: WorkerProcess) -> None:
-    members = Group(place.settings.kafka_bootstrap, group, TOPICS, ours.PARTITIONS)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while asyncio.run(members.lag()):
-        ours.must_run(worker)
-        if time.monotonic() > deadline:
-            raise StackError(f"not everything is committed after {PATIENCE_SECONDS:.0f} s")
-        time.sleep(0.5)
+def _windows(worker: WorkerProcess) -> float:
+    """Return how many windows it has formed."""
+    families = text_string_to_metric_families(worker.metrics())
+    return sum(sample.value for family in families for sample in family.samples if sample.name == "voc_batch_records_count")
 
 
 def _tables(stored: Stored) -> str:
     return stored.ask("SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table")
-
-
-def _database_bytes(place: Field) -> int:
-    (row,) = place.query("SELECT pg_database_size(current_database()) AS bytes")
-    return int(row["bytes"])
-
-
-def _bytes(folder: Path, folders: str) -> int:
-    """Return what is on the disk of files in folders of this name, wherever they lie; Kafka makes its indexes larger than they are."""
-    return sum(file.stat().st_blocks * 512 for place in folder.rglob(folders) if place.is_dir() for file in place.rglob("*") if file.is_file())
 
 
 if __name__ == "__main__":
