@@ -15,7 +15,7 @@ def attach(app: App, kit: Kit) -> None:
     """Add the leader's three loops: the sliding window, the sweep, and what was put aside."""
     poller = Poller(
         recorder=kit.recorder, checkpoints=kit.calls, publisher=kit.publisher, vault=kit.vault, tenants=kit.tenants, settings=kit.settings,
-        topic=topics.CALLS_POLLED,
+        topic=topics.CALLS_POLLED, tracing=kit.tracing,
     )  # fmt: skip
     redriver = Redriver(store=kit.calls, publisher=kit.publisher, tenants=kit.tenants, topic=topics.CALLS_ENRICHED)
 

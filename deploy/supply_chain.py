@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-LOCKS = ("worker", "asr", "embed")
+LOCKS = ("worker", "asr", "embed", "tracing")
 # What may be linked from Apache-2.0 code without binding it; pip-licenses looks for each as a part of a package's licence.
 ALLOWED = (
     "MIT",

@@ -14,6 +14,7 @@ compile scoring pyproject.toml --extra scoring
 compile asr pyproject.toml --extra asr
 compile stack pyproject.toml --extra stack
 compile embed pyproject.toml --extra embed
+compile tracing pyproject.toml --extra tracing
 compile dev pyproject.toml --extra dev
 compile rivals requirements/rivals.in
 grep -o '^uv==[^ ]*' requirements/dev.txt | compile bootstrap -

@@ -18,6 +18,7 @@ from voc_stream.runtime import metrics
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.publisher import Publisher
 from voc_stream.runtime.state import Store
+from voc_stream.tracing.current import told_as
 
 Entry = tuple[bytes, bytes | None]
 """Key and value; without a value the row is removed."""
@@ -58,6 +59,7 @@ class RawTable:
         """Return the lock that a writer holds from `send` to `keep`: rows enter RocksDB in the changelog's order."""
         return self._writers[partition]
 
+    @told_as("ledger write")
     async def send(self, partition: int, entries: Sequence[Entry]) -> int:
         """Write to the changelog and wait for its acknowledgement; returns the offset of the last.
 

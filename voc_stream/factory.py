@@ -53,6 +53,7 @@ from voc_stream.kit import App, Kit
 from voc_stream.logs import configure_logging
 from voc_stream.nlp.redaction import Redactor
 from voc_stream.nlp.topics import TopicClassifier
+from voc_stream.runtime import metrics
 from voc_stream.runtime.broken_writes import tell_broken_writes
 from voc_stream.runtime.fetch_close import close_fetchers_whole
 from voc_stream.runtime.gate import Gate
@@ -83,6 +84,7 @@ from voc_stream.settings import Settings, SettingsError
 from voc_stream.stages.download import STAGE as DOWNLOAD
 from voc_stream.stages.score import STAGE as SCORE
 from voc_stream.stages.self_pause import PauseRules
+from voc_stream.tracing.tracing import Tracing
 from voc_stream.worker import Worker
 
 AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses, secrets, people_side)
@@ -146,12 +148,14 @@ def _kit(app: App, settings: Settings) -> Kit:
     gates = {name: Gate(name, probe) for name, probe in probes.items()}
     helpers: list[Gate] = []
     standing_still = _pauses(settings)
+    tracing = Tracing(settings, lambda outcome, spans: metrics.TRACE_SPANS.labels(outcome).inc(spans))
     runners: dict[str, StageRunner | WindowedRunner] = {}
     return Kit(
         app=app,
         settings=settings,
-        around=Surroundings(publisher=publisher, store=calls, gates=gates, crash=app.crash, pauses=standing_still),
+        around=Surroundings(publisher=publisher, store=calls, gates=gates, crash=app.crash, pauses=standing_still, tracing=tracing),
         intake=app.intake,
+        tracing=tracing,
         runners=runners,
         helpers=helpers,
         pauses=standing_still,

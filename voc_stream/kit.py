@@ -43,6 +43,7 @@ from voc_stream.services.composite import Composite
 from voc_stream.services.health import Health
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.settings import Settings
+from voc_stream.tracing.tracing import Tracing
 
 Page = Callable[[Request], Awaitable[StreamResponse]]
 
@@ -56,6 +57,7 @@ class Kit:
         runners: the stages that were attached, for health and metrics.
         pauses: what stands still although nothing is down.
         health: whether a restart would mend the worker.
+        tracing: decides what is traced.
         helpers: gates of what nothing waits for, such as a sentiment service: its work is done without it, and worse, while it is down.
     """
 
@@ -63,6 +65,7 @@ class Kit:
     settings: Settings
     around: Surroundings
     intake: Intake
+    tracing: Tracing
     runners: dict[str, StageRunner | WindowedRunner]
     helpers: list[Gate]
     pauses: Pauses
@@ -111,6 +114,7 @@ class Kit:
             gates=self.around.gates,
             pauses=self.pauses,
             sources=frozenset(self.settings.kafka_topics),
+            tracing=self.tracing,
             overflow_topic=topics.VOC_OVERFLOW,
             hooks=hooks,
         )
@@ -126,7 +130,7 @@ class Kit:
 
     async def open(self) -> None:
         """Open the clients that want it; none of the servers need be up."""
-        for client in (self.objects, self.recorder, self.scoring, self.webhooks, self.annotating):
+        for client in (self.tracing, self.objects, self.recorder, self.scoring, self.webhooks, self.annotating):
             await client.open()
 
     def doubt(self) -> None:
@@ -139,7 +143,7 @@ class Kit:
         for gate in self.gates:
             await gate.stop()
         await self.alert_sender.close()
-        for client in (self.annotating, self.webhooks, self.warehouse, self.scoring, self.recorder, self.objects, self.db):
+        for client in (self.annotating, self.webhooks, self.warehouse, self.scoring, self.recorder, self.objects, self.db, self.tracing):
             await client.close()
 
 

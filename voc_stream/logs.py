@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from voc_stream.settings import Settings
+from voc_stream.tracing.current import current_trace_id
 
 # Field names whose values never belong in a log, however they get there.
 FORBIDDEN = frozenset({"password", "secret", "token", "authorization", "dsn", "udfs", "other_parties", "customer", "transcript", "value", "key"})
@@ -28,6 +29,14 @@ def redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> str
     """Blank the fields that must never be logged, also inside of fields."""
     cleaned: structlog.typing.EventDict = _cleaned(event)
     return cleaned
+
+
+def add_trace_id(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Name the trace of what is being worked on, where it is recorded."""
+    trace_id = current_trace_id()
+    if trace_id is not None:
+        event.setdefault("trace_id", trace_id)
+    return event
 
 
 def _cleaned(value: Any) -> Any:
@@ -49,6 +58,7 @@ def configure_logging(settings: Settings) -> dict[str, Any]:
     """Configure structlog, and return the `logging.config.dictConfig` that sends the standard library's loggers the same way."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        add_trace_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

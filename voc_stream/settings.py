@@ -242,6 +242,11 @@ class Settings(BaseSettings):
     sentiment_batch_size: Annotated[int, Field(ge=1, le=1000)] = 64
     sentiment_in_flight: Annotated[int, Field(ge=1, le=64)] = 2
 
+    # Tracing
+    tracing_endpoint: str | None = None
+    tracing_token: SecretStr = SecretStr("")
+    tracing_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+
     # Personal data
     pii_keys: SecretStr = SecretStr("")
     pii_key_id: str = ""
@@ -270,7 +275,7 @@ class Settings(BaseSettings):
             raise ValueError(msg) from error
         return value
 
-    @field_validator("avaya_url", "scoring_url", "sentiment_url", "s3_endpoint_url")
+    @field_validator("avaya_url", "scoring_url", "sentiment_url", "s3_endpoint_url", "tracing_endpoint")
     @classmethod
     def _plain_http_url(cls, value: str | None) -> str | None:
         return _http_url(value).rstrip("/") if value else value
@@ -309,6 +314,10 @@ class Settings(BaseSettings):
             ),
             (self.tenants_strict and self.tenants_file is None, "TENANTS_FILE must name the tenants when TENANTS_STRICT=true"),
             (self.sentiment_model == "remote" and not self.sentiment_url, "SENTIMENT_URL must be set when SENTIMENT_MODEL=remote"),
+            (
+                outside_dev and bool(self.tracing_token.get_secret_value()) and (self.tracing_endpoint or "").startswith("http:"),
+                f"TRACING_ENDPOINT must be https when TRACING_TOKEN is set and APP_ENV={self.app_env}",
+            ),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
             (self.s3_log_bucket == self.bucket, "S3_LOG_BUCKET must be another bucket: one that logs into itself logs its logs"),
             (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
@@ -363,6 +372,12 @@ class Settings(BaseSettings):
     def bucket(self) -> str:
         """The bucket of recordings and transcripts."""
         return self.s3_bucket or f"ccas-audio-{self.app_env}"
+
+    @property
+    def tracing_url(self) -> str:
+        """TRACING_ENDPOINT, with the usual path where it has none."""
+        endpoint = self.tracing_endpoint or ""
+        return endpoint if urlsplit(endpoint).path else f"{endpoint}/v1/traces"
 
     @property
     def replication(self) -> int:

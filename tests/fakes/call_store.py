@@ -187,7 +187,7 @@ class FakeCallStore:
         refused = allowed is not None and status not in allowed
         detail = f"refused: the call is {status or 'unknown'}" if refused else told.detail
         at = told.at
-        entry = TimelineEntry(at.time, told.stage, told.what, status, at.attempt, at.topic, at.partition, at.offset, detail)
+        entry = TimelineEntry(at.time, told.stage, told.what, status, at.attempt, at.topic, at.partition, at.offset, detail, at.trace_id)
         self.events.setdefault((told.call_id, told.stage, told.what, at.topic, at.partition, at.offset, at.attempt), entry)
 
     def _published_again(self, call_id: str, now: datetime) -> None:

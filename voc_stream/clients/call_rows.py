@@ -37,7 +37,7 @@ class Details(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing that happened to a call, and the record that caused it (topic empty: no record did)."""
+    """One thing that happened to a call, the record that caused it (topic empty: no record did), and the trace, if it is recorded."""
 
     at: datetime
     stage: str
@@ -48,6 +48,7 @@ class TimelineEntry:
     partition: int
     offset: int
     detail: str | None
+    trace_id: str | None = None
 
 
 _details = msgspec.json.Decoder(Details)

@@ -17,6 +17,7 @@ from voc_stream.events.calls import UNASSIGNED, AudioReady, EnrichedCall, Scorin
 from voc_stream.security.vault import NoKeyError, SealError, Vault
 from voc_stream.settings import Settings
 from voc_stream.stages.changes import Change, Enriched, Status
+from voc_stream.tracing.current import told_as
 
 _DUE = """
 SELECT * FROM call
@@ -68,6 +69,7 @@ class CallStore:
         self._changes: Together[Sequence[Change], bool] = Together(self._write_all)
         self._assets: Together[str, AudioReady | None] = Together(self._assets_of)
 
+    @told_as("postgres apply")
     async def apply(self, changes: Sequence[Change]) -> None:
         """Write changes, all of them or, if this raises, none; a second time they change nothing.
 

@@ -11,18 +11,18 @@ from voc_stream.stages.changes import At, Status
 
 # Where the status is not told it is the call's own at the end of the transaction.
 _INSERT = """
-INSERT INTO call_event (call_id, at, stage, what, status, attempt, topic, partition, "offset", detail)
-SELECT e.call_id, e.at, e.stage, e.what, coalesce(e.status, call.status), e.attempt, e.topic, e.partition, e."offset", e.detail
+INSERT INTO call_event (call_id, at, stage, what, status, attempt, topic, partition, "offset", detail, trace_id)
+SELECT e.call_id, e.at, e.stage, e.what, coalesce(e.status, call.status), e.attempt, e.topic, e.partition, e."offset", e.detail, e.trace_id
 FROM unnest($1::varchar[], $2::timestamptz[], $3::varchar[], $4::varchar[], $5::varchar[], $6::int[],
-            $7::varchar[], $8::int[], $9::bigint[], $10::text[])
-    WITH ORDINALITY AS e (call_id, at, stage, what, status, attempt, topic, partition, "offset", detail, place)
+            $7::varchar[], $8::int[], $9::bigint[], $10::text[], $11::varchar[])
+    WITH ORDINALITY AS e (call_id, at, stage, what, status, attempt, topic, partition, "offset", detail, trace_id, place)
 LEFT JOIN call USING (call_id)
 ORDER BY e.call_id, e.place
 ON CONFLICT DO NOTHING
 """
 
 _SELECT = """
-SELECT at, stage, what, status, attempt, topic, partition, "offset", detail FROM call_event WHERE call_id = $1 ORDER BY at, id
+SELECT at, stage, what, status, attempt, topic, partition, "offset", detail, trace_id FROM call_event WHERE call_id = $1 ORDER BY at, id
 """
 
 
@@ -54,6 +54,7 @@ async def write_timeline(connection: Connection, happenings: Sequence[Happening]
         [h.at.partition for h in happenings],
         [h.at.offset for h in happenings],
         [h.detail for h in happenings],
+        [h.at.trace_id for h in happenings],
     )
 
 

@@ -14,6 +14,7 @@ from voc_stream.clients.voc_minutes import rebuild_minutes
 from voc_stream.clients.voc_sums import Difference, VocSums
 from voc_stream.events.calls import ScoringResult
 from voc_stream.stages.event_rows import COLUMNS
+from voc_stream.tracing.current import told_as
 
 # Statements over whole months take longer than CLICKHOUSE_TIMEOUT_SECONDS.
 PATIENCE_SECONDS = 3600.0
@@ -70,6 +71,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Warehouse(ClickHouse):
     """What the pipelines store in ClickHouse."""
 
+    @told_as("clickhouse insert")
     async def insert_scores(self, results: Sequence[ScoringResult], token: str) -> None:
         """Insert results as one block; acknowledged when they are on disk. The same call and model again is the same row.
 
@@ -82,6 +84,7 @@ class Warehouse(ClickHouse):
         rows = [score_row(result) for result in results]
         await self.insert("call_scores", CALL_SCORES, rows, {"async_insert": 0, "insert_deduplication_token": token})
 
+    @told_as("clickhouse insert")
     async def insert_events(self, block: bytes, token: str) -> None:
         """Insert events as one block, into `voc_events` and its views; acknowledged when all of them have it. Several may run at once.
 

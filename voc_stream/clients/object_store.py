@@ -29,6 +29,7 @@ from voc_stream.errors import RejectedError, TransientError
 from voc_stream.settings import Settings
 from voc_stream.stages.keys import tag_value
 from voc_stream.stages.outside import Stored
+from voc_stream.tracing.current import told_as
 
 CHUNK = 64 << 10
 
@@ -110,6 +111,7 @@ class ObjectStore:
             await self._client.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": tag_set})
         return stored
 
+    @told_as("s3 put")
     async def put_bytes(self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str], tags: Mapping[str, str]) -> Stored:
         """Store bytes as an object; the tag `sha256` is added."""
         stored = Stored(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
@@ -117,6 +119,7 @@ class ObjectStore:
         await self._put(stored, io.BytesIO(data), crc32_of(zlib.crc32(data)), options, {**tags, "sha256": stored.sha256})
         return stored
 
+    @told_as("s3 get")
     async def get_bytes(self, key: str, limit: int) -> bytes:
         """Read an object of at most `limit` bytes.
 

@@ -16,6 +16,7 @@ from voc_stream.clients.scoring_wire import BatchItem, BatchReply, Model, ScoreR
 from voc_stream.clients.tls import ResumingContext
 from voc_stream.errors import OutsideError, TransientError
 from voc_stream.settings import Settings
+from voc_stream.tracing.current import carried
 
 DEPENDENCY = "scorer"
 MODEL_AGE = 60.0
@@ -139,7 +140,8 @@ class ScoringClient:
             raise RuntimeError(msg)
         url = f"{self._settings.scoring_url}{path}"
         try:
-            async with self._session.request(method, url, data=data, timeout=within or self._session.timeout, allow_redirects=False) as response:
+            timeout = within or self._session.timeout
+            async with self._session.request(method, url, data=data, headers=carried(), timeout=timeout, allow_redirects=False) as response:
                 body = await _read(response)
                 if response.status != 200:
                     raise status_fault(DEPENDENCY, response, _detail(body))

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from voc_stream.tracing.current import nobody
+
 Asked = TypeVar("Asked")
 Given = TypeVar("Given")
 
@@ -31,7 +33,7 @@ class Together(Generic[Asked, Given]):
         answer: asyncio.Future[Given] = loop.create_future()
         self._waiting.append((asked, answer))
         if self._acting is None:
-            self._acting = loop.create_task(self._act_while_asked(), name="together")
+            self._acting = loop.create_task(self._act_while_asked(), name="together", context=nobody())
         return await answer
 
     async def _act_while_asked(self) -> None:

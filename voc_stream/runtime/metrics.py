@@ -76,6 +76,8 @@ COMPLETENESS_GAPS = Gauge("voc_completeness_gaps", "Gaps in the hours that were 
 COMPLETENESS_CHECKED = Gauge("voc_completeness_checked_timestamp_seconds", "When this replica last examined closed hours.", registry=REGISTRY)
 COMPLETENESS_FAILED = Counter("voc_completeness_failed", "Examinations of closed hours that a server did not let finish.", registry=REGISTRY)
 
+TRACE_SPANS = Counter("voc_trace_spans", "Spans that were sent, or could not be: exported, failed.", ("outcome",), registry=REGISTRY)
+
 ALERTS = Counter("voc_alerts", "Alerts raised and cleared.", ("metric", "state"), registry=REGISTRY)
 ALERTS_OPEN = Gauge("voc_alerts_open", "Alerts raised and not cleared.", registry=REGISTRY)
 ALERTS_EVALUATED = Gauge("voc_alerts_evaluated_timestamp_seconds", "When this replica last evaluated the rules.", registry=REGISTRY)

@@ -11,6 +11,7 @@ from faust.exceptions import NotReady, ProducerSendError
 
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.runtime.outgoing import Outgoing
+from voc_stream.tracing.current import told_as
 
 
 class Publisher:
@@ -25,6 +26,7 @@ class Publisher:
         self._app = app
         self._timeout = timeout
 
+    @told_as("kafka publish")
     async def publish(self, records: Sequence[Outgoing]) -> list[int]:
         """Send records and wait until all are acknowledged; returns their offsets.
 

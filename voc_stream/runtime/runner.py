@@ -27,8 +27,10 @@ from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.letter_writing import write_letters
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Delivery, Stage, Surroundings
+from voc_stream.runtime.traced_calls import attempt_failed, begun, carrying, ending, tell_outcome
 from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
+from voc_stream.tracing.current import within
 
 logger = get_logger(__name__)
 
@@ -161,7 +163,7 @@ class StageRunner:
             taken = [one for one in taken if one.delivery.tenant_id not in held]
             self._set_aside(batch, aside)
         if taken:
-            await self._conclude([one.delivery for one in taken if one.letter is None], [(one.delivery, one.letter) for one in taken if one.letter])
+            await self._finish(taken)
         for one in taken:
             batch.resolve(one.index)
         self.last_progress = time.monotonic()
@@ -189,12 +191,21 @@ class StageRunner:
 
     async def _work_off_one(self, batch: RecordBatch, index: int) -> None:
         one = self._decoded(batch, index)
-        await self._conclude([one.delivery] if one.letter is None else [], [(one.delivery, one.letter)] if one.letter else [])
+        await self._finish([one])
         batch.resolve(index)
         self.last_progress = time.monotonic()
 
+    async def _finish(self, taken: Sequence[_Taken]) -> None:
+        begun_now = [(begun(self._around.tracing, self.stage.name, one.delivery), one.letter) for one in taken]
+        with ending([delivery for delivery, _ in begun_now]):
+            await self._conclude([delivery for delivery, letter in begun_now if letter is None], [(d, letter) for d, letter in begun_now if letter])
+
     async def _conclude(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict] = ()) -> None:
         """Work until each delivery has an effect: passed, dropped or dead-lettered; and dead-letter what is malformed."""
+        with within(delivery.span for delivery in (*deliveries, *(one for one, _ in malformed))):
+            await self._conclude_all(deliveries, malformed)
+
+    async def _conclude_all(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict]) -> None:
         attempt = 1
         failing_since: datetime | None = None
         served: dict[str, int] = {}
@@ -255,7 +266,7 @@ class StageRunner:
             match outcome:
                 case Ok(change=change, out=out):
                     changes += [change] if change is not None else []
-                    outgoing += [Outgoing(item.topic, item.key.encode(), encode(item.value)) for item in out]
+                    outgoing += [Outgoing(item.topic, item.key.encode(), encode(item.value), carrying(delivery)) for item in out]
                 case Drop():
                     pass
                 case DeadLetter():
@@ -293,6 +304,7 @@ class StageRunner:
             served.setdefault(error.dependency, serving.served)
         verdict = self.stage.failed(delivery.event, error, delivery.facts, self._around.chance())
         if isinstance(verdict, Retry):
+            attempt_failed(delivery, error)
             logger.info("an attempt failed", stage=self.stage.name, **_fields(delivery), attempt=delivery.facts.attempt, reason=verdict.reason)
             return verdict
         if serving is not None:
@@ -329,6 +341,7 @@ class StageRunner:
                     await self._through_outages(partial(self._around.store.apply, [change]))
                 except RejectedError as error:
                     logger.warning("the database refuses a dead letter's status", stage=self.stage.name, reason=str(error))
+            tell_outcome(delivery, outcome)
             metrics.DEAD_LETTERS.labels(self.stage.name, outcome.error_type).inc()
             metrics.RECORDS.labels(self.stage.name, "dead_letter").inc()
             logger.warning("dead letter", stage=self.stage.name, **_fields(delivery), error_type=outcome.error_type, reason=outcome.reason)
@@ -387,6 +400,7 @@ class StageRunner:
             for name in self.stage.needs:
                 self._gate(name).serving(self.stage.name).succeeded()
         for delivery, outcome in concluded:
+            tell_outcome(delivery, outcome)
             if isinstance(outcome, Ok):
                 self._measure_hop(delivery)
                 metrics.RECORDS.labels(self.stage.name, "ok").inc()
@@ -432,4 +446,5 @@ def _fields(delivery: Delivery) -> dict[str, object]:
         "topic": delivery.facts.topic,
         "partition": delivery.facts.partition,
         "offset": delivery.facts.offset,
+        **({"trace_id": delivery.facts.trace_id} if delivery.facts.trace_id else {}),
     }

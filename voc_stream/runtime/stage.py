@@ -18,15 +18,18 @@ from voc_stream.stages.changes import Change
 from voc_stream.stages.outcome import DeadLetter, Facts, Outcome, Retry
 from voc_stream.stages.retry import RetryPolicy
 from voc_stream.stages.self_pause import tenant_in
+from voc_stream.tracing.current import Span
+from voc_stream.tracing.tracing import OFF, Tracing
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One decoded record with its facts; `record` is Kafka's own, bytes and all."""
+    """One decoded record with its facts; `record` is Kafka's own, bytes and all; `span` is there if its call's trace is recorded."""
 
     event: Any
     facts: Facts
     record: Any
+    span: Span | None = None
 
     @property
     def name(self) -> str:
@@ -107,6 +110,7 @@ class Surroundings:
         gates: by dependency.
         crash: ends the worker with this error.
         pauses: what stands still.
+        tracing: decides what is traced.
         now: the time; replaced in tests.
         sleep: how to wait; replaced in tests.
         chance: random numbers from 0 to 1; replaced in tests.
@@ -117,6 +121,7 @@ class Surroundings:
     gates: Mapping[str, Gate]
     crash: Callable[[BaseException], Awaitable[None]]
     pauses: Pauses = field(default_factory=Pauses)
+    tracing: Tracing = OFF
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random

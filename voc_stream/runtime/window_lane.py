@@ -18,6 +18,7 @@ from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.ledger import RecordBatch
 from voc_stream.runtime.patience import Patience
+from voc_stream.runtime.traced_windows import traced
 from voc_stream.runtime.window_letters import STAGE, dead_of
 from voc_stream.runtime.window_parts import Part, Waiting
 from voc_stream.runtime.window_performer import Formed, Performer, WindowTools
@@ -30,6 +31,7 @@ from voc_stream.stages.ranges import Place, Range, Seen, decode_row
 from voc_stream.stages.seen_ids import Horizon, SeenIds
 from voc_stream.stages.sweeping import Sweeper
 from voc_stream.stages.windows import Check, Tiling, Window
+from voc_stream.tracing.current import told_as
 
 logger = get_logger(__name__)
 
@@ -205,7 +207,7 @@ class Lane:
                 await self.patience.wait(self._tools.pauses.tenant_resumed(STAGE, held[1]))
                 return
             limit = held[0] - 1
-        unbounded = self.waiting.records
+        unbounded, since = self.waiting.records, self.waiting.since
         parts = self.waiting.take(limit=limit, most=unbounded if known else self._most(), most_bytes=1 << 62 if known else MOST_BYTES)
         if not parts:
             # Offsets without a record lie before the next known range.
@@ -216,8 +218,9 @@ class Lane:
         window = Window(self._place, tiling.claim, tiling.position, last, self._now_ms(), known)
         self.working = sum(part.stop - part.start for part in parts)
         try:
-            async with self._roomy(self.working):
-                row = await self._store(window, parts, seen)
+            with traced(self._tools.tracing, window, parts, began - since):
+                async with self._roomy(self.working):
+                    row = await self._store(window, parts, seen)
             if row is None:
                 self.waiting.give_back(parts)
                 return
@@ -313,6 +316,7 @@ class Lane:
             self._tools.pauses.note(STAGE, len(window.records), {})
         return row
 
+    @told_as("redact")
     async def _cleaned(self, window: Window) -> list[bytes]:
         values = [record.value or b"" for record in window.records]
         privacy = self._rules.privacy
@@ -322,6 +326,7 @@ class Lane:
         await self.patience.through_outages(privacy.refresh)
         return await privacy.clean(window.events, values)
 
+    @told_as("encode")
     async def _block(self, window: Window, values: Sequence[bytes], annotations: Sequence[Annotation]) -> bytes:
         block = EventBlock()
         for start in range(0, len(values), SLICE):

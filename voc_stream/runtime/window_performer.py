@@ -42,6 +42,7 @@ from voc_stream.stages.delivery import (
 from voc_stream.stages.event_rows import EventBlock
 from voc_stream.stages.ranges import Place, encode_row
 from voc_stream.stages.windows import Window
+from voc_stream.tracing.tracing import OFF, Tracing
 
 logger = get_logger(__name__)
 T = TypeVar("T")
@@ -106,6 +107,7 @@ class WindowTools:
         hooks: told of each window's stored events before it is committed.
         pauses: what stands still.
         sources: the topics from which rubbish moves to the overflow topic.
+        tracing: decides which windows are traced.
         now: the time; replaced in tests.
     """
 
@@ -119,6 +121,7 @@ class WindowTools:
     hooks: Sequence[Hook]
     pauses: Pauses = field(default_factory=Pauses)
     sources: frozenset[str] = frozenset()
+    tracing: Tracing = OFF
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 

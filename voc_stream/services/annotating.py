@@ -8,6 +8,7 @@ from typing import Protocol
 
 from voc_stream.events.voc import VocEvent
 from voc_stream.stages.annotation import NOTHING, Annotation
+from voc_stream.tracing.current import told_as
 
 
 class Annotates(Protocol):
@@ -47,6 +48,7 @@ class Annotating:
             await self._annotator.close()
             self._annotator = None
 
+    @told_as("annotate")
     async def annotate(self, events: Sequence[VocEvent]) -> list[Annotation]:
         """Return the annotation of each event, in order."""
         return [NOTHING] * len(events) if self._annotator is None else await self._annotator.annotate(events)

@@ -15,6 +15,7 @@ from voc_stream.events.calls import UNASSIGNED, ScoringResult
 from voc_stream.events.voc import CallEvent, VocEvent
 from voc_stream.stages.annotation import Annotation
 from voc_stream.stages.composite import CallSides, Feeling, Key, Quality, Weights
+from voc_stream.tracing.current import told_as
 
 _SCORE_DECIMALS = 2
 
@@ -63,6 +64,7 @@ class Composite:
         self._feelings = feelings
         self._weights = weights
 
+    @told_as("composite score")
     async def scored(self, results: Sequence[ScoringResult]) -> None:
         """Feed results of the scorer; those of calls without a tenant wait until they have one.
 
@@ -81,6 +83,7 @@ class Composite:
         met |= {call.key: call for call in await self._store.merge(felt)}
         await self._table.insert(list(met.values()))
 
+    @told_as("composite score")
     async def heard(self, events: Sequence[VocEvent], annotations: Sequence[Annotation]) -> None:
         """Feed a window of annotated events, which are stored: of its calls those whose sentiment is known and which have a quality.
 

@@ -21,6 +21,7 @@ from voc_stream.stages.keys import inum_of
 from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
 from voc_stream.stages.outside import Copied
 from voc_stream.stages.retry import RetryPolicy
+from voc_stream.tracing.current import told_as
 
 FORGOTTEN = "forgotten"
 
@@ -90,6 +91,7 @@ class Fetcher:
             metrics.INGEST_DELAY.observe((now - call.started_at).total_seconds())
         return outcome
 
+    @told_as("recorder to s3")
     async def _copy(self, call: EnrichedCall) -> Copied:
         async with self._places.place() as place:
             began = time.monotonic()

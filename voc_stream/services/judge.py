@@ -27,6 +27,7 @@ from voc_stream.stages.keys import transcript_key
 from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
 from voc_stream.stages.redact import redacted_breakdown, redacted_transcript
 from voc_stream.stages.retry import RetryPolicy
+from voc_stream.tracing.current import told_as
 
 # A short call is held in memory while it waits for its batch; what claims to be short and is larger streams like any other.
 LARGEST_SHORT_CALL = 4 << 20
@@ -102,6 +103,7 @@ class Judge:
         """Judge a failed attempt."""
         return score.failed(audio, error, facts, chance, self._policy)
 
+    @told_as("scoring")
     async def _ask(self, request: ScoreRequest, audio: AudioReady) -> ScoreReply:
         if audio.duration < self._short_below and audio.size_bytes <= LARGEST_SHORT_CALL:
             return await self._short.score(request, await self._objects.get_bytes(audio.s3_key, LARGEST_SHORT_CALL))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -23,6 +24,9 @@ from voc_stream.stages.keys import call_id_of
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.outside import BadRecord, SearchResult, Segment
 from voc_stream.stages.poll import Timing, Window, halves, pause_after, raw_call, sliding_windows, sweep_windows, swept_up_to
+from voc_stream.tracing.current import Span, within
+from voc_stream.tracing.names import STAGE, TENANT_ID
+from voc_stream.tracing.tracing import OFF, Tracing
 
 logger = get_logger(__name__)
 
@@ -85,6 +89,7 @@ class Poller:
         tenants: TenantsFile,
         settings: Settings,
         topic: str,
+        tracing: Tracing = OFF,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,6 +100,7 @@ class Poller:
         self._tenants = tenants
         self._settings = settings
         self._topic = topic
+        self._tracing = tracing
         self._now = now
         self._clock = clock
         self._timing = timing_of(settings)
@@ -146,7 +152,7 @@ class Poller:
         return pause
 
     async def _search(self, kind: str, window: Window) -> int:
-        began = self._clock()
+        began, began_ns = self._clock(), time.time_ns()
         try:
             result = await self._recorder.search(window.start, window.end)
         except Exception:
@@ -159,16 +165,20 @@ class Poller:
             return await self._search(kind, parts[0]) + await self._search(kind, parts[1])
         if result.capped:
             logger.error("more calls start in one second than the recorder tells of: some are missing", start=window.start.isoformat())
-        published = await self._publish(result)
+        published = await self._publish(result, began_ns)
         metrics.POLLED_CALLS.labels(kind).inc(published)
         metrics.POLL_SECONDS.labels(kind).observe(self._clock() - began)
         return published
 
-    async def _publish(self, result: SearchResult) -> int:
+    async def _publish(self, result: SearchResult, began_ns: int) -> int:
         calls = [call for segment in result.segments if (call := self._new_call(segment)) is not None]
         rejects = [reject for reject in result.rejects if _name(reject) not in self._published]
-        records = [Outgoing(self._topic, call.call_id.encode(), encode(call)) for call in calls]
-        await self._publisher.publish([*records, *(self._dead_letter(reject) for reject in rejects)])
+        spans = [self._tracing.call("poll", call.call_id, {STAGE: "poll", TENANT_ID: call.tenant_id}, began_ns=began_ns) for call in calls]
+        records = [
+            Outgoing(self._topic, call.call_id.encode(), encode(call), span.headers if span else ()) for call, span in zip(calls, spans, strict=True)
+        ]
+        with _told(spans):
+            await self._publisher.publish([*records, *(self._dead_letter(reject) for reject in rejects)])
         self._remember([*(call.call_id for call in calls), *map(_name, rejects)])
         for reject in rejects:
             metrics.DEAD_LETTERS.labels("poll", "malformed").inc()
@@ -202,6 +212,18 @@ class Poller:
             self._published[name] = None
         while len(self._published) > MOST_REMEMBERED:
             self._published.popitem(last=False)
+
+
+@contextmanager
+def _told(spans: Sequence[Span | None]) -> Iterator[None]:
+    """End the spans with the block: then the calls are on their way, or are polled again."""
+    try:
+        with within(spans):
+            yield
+    finally:
+        for span in spans:
+            if span is not None:
+                span.end()
 
 
 def _name(reject: BadRecord) -> str:

@@ -186,6 +186,8 @@ class Hop(Answer):
     """With partition and offset: the record that caused it, where one did."""
     partition: int | None
     offset: int | None
+    trace_id: str | None = None
+    """The trace in which it happened, where that is recorded (docs/tracing.md)."""
     since_end: float
     """Seconds since the call's end."""
     delay: float

@@ -57,5 +57,6 @@ def _hop(entry: TimelineEntry, judged: Judged) -> Hop:
         topic=entry.topic if recorded else None,
         partition=entry.partition if recorded else None,
         offset=entry.offset if recorded else None,
+        trace_id=entry.trace_id,
         **asdict(judged),
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 from voc_stream.clients.scoring_wire import ScoreReply, ScoreRequest
 from voc_stream.errors import OutsideError, RejectedError
 from voc_stream.logs import get_logger
+from voc_stream.tracing.current import nobody
 
 logger = get_logger(__name__)
 
@@ -64,7 +65,7 @@ class ShortCalls:
         if len(self._waiting) >= self._size:
             self._send_off()
         elif self._timer is None:
-            self._timer = loop.call_later(GATHER_SECONDS, self._send_off)
+            self._timer = loop.call_later(GATHER_SECONDS, self._send_off, context=nobody())
         return await waiting.reply
 
     def _send_off(self) -> None:
@@ -73,7 +74,7 @@ class ShortCalls:
             self._timer = None
         batch, self._waiting = [waiting for waiting in self._waiting if not waiting.reply.done()], []
         if batch:
-            task = asyncio.get_running_loop().create_task(self._send(batch))
+            task = asyncio.get_running_loop().create_task(self._send(batch), context=nobody())
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
 

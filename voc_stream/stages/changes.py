@@ -53,13 +53,14 @@ def sources_of(new: Status) -> frozenset[Status]:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The record that caused a change, for the call's timeline."""
+    """The record that caused a change, for the call's timeline, and the trace in which it did, if that is recorded."""
 
     time: datetime
     topic: str
     partition: int
     offset: int
     attempt: int = 1
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

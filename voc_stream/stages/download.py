@@ -85,4 +85,4 @@ def failed(call: EnrichedCall, error: OutsideError, facts: Facts, chance: float,
 
 
 def _at(facts: Facts) -> At:
-    return At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    return At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt, facts.trace_id)

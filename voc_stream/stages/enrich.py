@@ -36,6 +36,6 @@ def enrich(raw: RawCall, facts: Facts, tenants: TenantMap, topic: str) -> Outcom
         service=raw.service[:64],
         switch_call_id=raw.switch_call_id,
     )
-    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt, facts.trace_id)
     change = Enriched(call=call, customer=raw.other_parties, sealed_udfs=raw.sealed_udfs, at=at)
     return Ok(change=change, out=(Publication(topic, call.call_id, call),))

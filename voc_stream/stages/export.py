@@ -44,7 +44,7 @@ def call_event(result: ScoringResult, transcript: Transcript) -> CallEvent:
 
 def export(result: ScoringResult, transcript: Transcript | None, facts: Facts, topic: str) -> Outcome:
     """Return the outcome of a result that ClickHouse has; without a transcript, or without a tenant yet, there is no customer event."""
-    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt, facts.trace_id)
     change = Exported(result.call_id, result.model_version, at)
     if transcript is None or result.tenant_id == UNASSIGNED:
         return Ok(change=change)
@@ -57,7 +57,7 @@ def failed(result: ScoringResult, error: OutsideError, facts: Facts, chance: flo
     verdict = policy.after(error, facts.attempt, chance)
     if isinstance(verdict, Retry):
         return verdict
-    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    at = At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt, facts.trace_id)
     return replace(verdict, change=Errored(result.call_id, EXPORT, verdict.reason, retry=verdict.dependency is not None, at=at))
 
 

@@ -13,7 +13,10 @@ from voc_stream.stages.changes import Change
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a stage may know beside the event: the time, which record and attempt this is, and when its first attempt failed, if one did."""
+    """What a stage may know beside the event: the time, which record and attempt this is, when its first attempt failed, if one did.
+
+    `trace_id` is set where its call's trace is recorded (docs/tracing.md).
+    """
 
     now: datetime
     topic: str
@@ -21,6 +24,7 @@ class Facts:
     offset: int
     attempt: int = 1
     failing_since: datetime | None = None
+    trace_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

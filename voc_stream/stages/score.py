@@ -97,4 +97,4 @@ def _passed(result: ScoringResult, facts: Facts, topic: str) -> Outcome:
 
 
 def _at(facts: Facts) -> At:
-    return At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt)
+    return At(facts.now, facts.topic, facts.partition, facts.offset, facts.attempt, facts.trace_id)

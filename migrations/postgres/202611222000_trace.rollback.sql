@@ -1,0 +1,1 @@
+ALTER TABLE call_event DROP COLUMN trace_id;
