@@ -63,7 +63,7 @@ class CompletenessShown(Answer):
     """False: there are more than were told."""
 
 
-def store_of(desk: AtDesk) -> CompletenessStore:
+async def store_of(desk: AtDesk) -> CompletenessStore:
     """Return the ledger."""
     return CompletenessStore(desk.db)
 

@@ -42,7 +42,7 @@ class Discarded(Answer):
     discarded: int
 
 
-def letters_of(desk: AtDesk) -> DeadLetters:
+async def letters_of(desk: AtDesk) -> DeadLetters:
     """Return the stored letters."""
     return DeadLetters(desk.db, desk.vault)
 

@@ -74,7 +74,11 @@ def readings_at(desk: Desk) -> Readings:
     return found
 
 
-AtReadings: TypeAlias = Annotated[Readings, Depends(readings_of)]
+async def _readings(request: Request) -> Readings:
+    return readings_of(request)
+
+
+AtReadings: TypeAlias = Annotated[Readings, Depends(_readings)]
 
 
 def today() -> date:

@@ -61,7 +61,7 @@ class PausesShown(Answer):
     """By stage, the tenants that have used up their rate of dead letters; null in place of a tenant: it is not known whose."""
 
 
-def store_of(desk: AtDesk) -> PauseStore:
+async def store_of(desk: AtDesk) -> PauseStore:
     """Return the store of orders."""
     return PauseStore(desk.db)
 

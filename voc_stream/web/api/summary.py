@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 
+from voc_stream.services.kept import Kept
 from voc_stream.services.reading_answers import Answer
 from voc_stream.services.summary import MOST_DAYS, Summary
 from voc_stream.web.api.forms import Form, Maybe, TenantId
@@ -15,6 +16,7 @@ from voc_stream.web.desk import AtDesk
 from voc_stream.web.who import Reader
 
 DAYS = 7
+_NAME = "summaries"
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="The last so many days (UTC), today included.")]
 
 router = APIRouter(tags=["summary"])
@@ -110,24 +112,35 @@ class Report(Answer):
     by_topic: list[TopicFeeling]
 
 
-def summary_of(desk: AtDesk) -> Summary:
+async def summary_of(desk: AtDesk) -> Summary:
     """Return what answers."""
     return Summary(desk.warehouse.query)
 
 
+async def kept_of(desk: AtDesk) -> Kept[Any]:
+    """Return the answers that were given lately: many who watch the same numbers are one question."""
+    kept: Kept[Any] = desk.parts.setdefault(_NAME, Kept())
+    return kept
+
+
 Sums = Annotated[Summary, Depends(summary_of)]
+Lately: TypeAlias = Annotated[Kept[Any], Depends(kept_of)]
 
 
 @router.get("/metrics/summary", summary="Sum up by event type")
-async def metrics_summary(caller: Reader, summary: Sums, asked: Annotated[TenantSpan, Query()]) -> SummaryRows:
+async def metrics_summary(caller: Reader, summary: Sums, lately: Lately, asked: Annotated[TenantSpan, Query()]) -> SummaryRows:
     """Event types with count and mean sentiment."""
-    return SummaryRows(rows=[list(row) for row in await summary.rows(caller.tenant(asked.tenant_id), asked.days, _today())])
+    question = (caller.tenant(asked.tenant_id), asked.days, _today())
+    return SummaryRows(rows=[list(row) for row in await lately.of(("rows", *question), lambda: summary.rows(*question))])
 
 
 @router.get("/tenants/{tenant_id}/summary", summary="Sum up a tenant")
-async def tenant_summary(caller: Reader, summary: Sums, tenant_id: Annotated[TenantId, Path()], asked: Annotated[Span, Query()]) -> Report:
+async def tenant_summary(
+    caller: Reader, summary: Sums, lately: Lately, tenant_id: Annotated[TenantId, Path()], asked: Annotated[Span, Query()]
+) -> Report:
     """The same and more, by day, hour, agent and topic, with the time before."""
-    return Report.model_validate(await summary.report(caller.tenant(tenant_id), asked.days, _today()))
+    question = (caller.tenant(tenant_id), asked.days, _today())
+    return Report.model_validate(await lately.of(("report", *question), lambda: summary.report(*question)))
 
 
 def _today() -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -96,3 +97,10 @@ async def test_without_clickhouse_the_answer_is_503(client: httpx.AsyncClient, s
     sums.fails = OutageError("clickhouse", "cannot be reached")
     answer = await client.get(path)
     assert (answer.status_code, "clickhouse" in answer.json()["detail"], answer.headers["Retry-After"]) == (503, True, "5")
+
+
+@pytest.mark.parametrize("path", BOTH)
+async def test_many_who_ask_at_once_are_one_question(client: httpx.AsyncClient, sums: Sums, path: str) -> None:
+    answers = await asyncio.gather(*(client.get(path) for _ in range(10)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == len(sums.asked) == 1
