@@ -16,6 +16,7 @@ import faust
 from faust.exceptions import AlreadyConfiguredWarning
 
 from voc_stream.logs import get_logger
+from voc_stream.runtime.allocator import keep_freed_memory
 from voc_stream.runtime.watchdog import Watchdog
 from voc_stream.settings import SettingsError
 
@@ -57,6 +58,7 @@ class Worker(faust.Worker):
     async def on_first_start(self) -> None:
         """Start as Faust does; what there is to say waits until the logs are configured."""
         collect_seldom()
+        keep_freed_memory()
         Watchdog(asyncio.get_running_loop(), self._watchdog_seconds).start()
         await super().on_first_start()
         taken, used = self._ports

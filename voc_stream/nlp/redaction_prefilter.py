@@ -7,20 +7,28 @@ would find, but for what docs/privacy.md names.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, repeat
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
 
 # Ten digits, or nine with something between them, and what stands on both sides.
 _LEAST_NUMERIC = 12
 _LEAST_DIGITS = 9
 # Five of the words one, two, six and ten, the spaces between them included, less a letter or two.
 _LEAST_WORDY = 17
-_NEEDLES = (b"@", b"ouble ", b'_name"')
-_IN, _OUT = b"1", b"0"
-# How most events begin; the decoder has found the id to be a UUID, and a look at its digits costs as much as one at all of the text.
+_NEEDLES = (b"ouble ", b'_name"')
+_LEAST_LITERAL = 6
+# So far the arithmetic below looks beyond a byte.
+_PADDING = b"\n" * 64
+# How most events begin; the decoder has found the id to be a UUID: its digits are nobody's number.
 _BEGINS = b'{"event_id":"'
-_DASH, _DASH_AT, _AFTER_ID = ord("-"), len(_BEGINS) + 8, len(_BEGINS) + 36
+_AFTER_ID = len(_BEGINS) + 37
+_DASH_AT = len(_BEGINS) + 8
+# The same as numbers of eight and of five bytes, the first one lowest; and what stands before other ids.
+_HEAD, _ID, _DASH, _ID_BEFORE = (np.uint64(int.from_bytes(text, "little")) for text in (b'{"event_', b'id":"', b"-", b'_id":'))
+_FIVE, _ONE = np.uint64((1 << 40) - 1), np.uint64(0xFF)
 _NUMBER = re.compile(rb"(?<![0-9A-Za-z])[0-9](?:[^0-9A-Za-z\"]{0,3}[0-9]){8,}(?!-?[0-9A-Za-z])")
 _SPOKEN = re.compile(
     rb"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten)[ ,.-]+(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten)[ ,.-]+){2}",
@@ -28,11 +36,20 @@ _SPOKEN = re.compile(
 )
 _VIETNAMESE = ("không", "một", "hai", "ba", "bốn", "tư", "năm", "lăm", "sáu", "bảy", "bẩy", "tám", "chín")
 
+Places = NDArray[np.intp]
 
-def _class(members: str, *, beyond_ascii: bool = False) -> bytes:
-    """Return a table for `bytes.translate` that tells the members of a class of bytes from all others."""
-    inside = set(members.encode())
-    return b"".join(_IN if code in inside or (beyond_ascii and code >= 0x80) else _OUT for code in range(256))
+# One bit for each class of bytes. Letters that occur in English digit words, and what stands between words:
+_WORDY, _WORDY_BYTES = 1, b"efghinorstuvwxzEFGHINORSTUVWXZ -.,"
+# digits, and what may stand between them or around a number:
+_NUMERIC, _NUMERIC_BYTES = 2, b'0123456789 -.,()/+"?!;\\' + bytes(range(0x80, 0x100))
+# and the letters of each literal that is looked for.
+_LITERALS = (4, 8)
+_CLASSES = bytes(
+    (code in _WORDY_BYTES) * _WORDY
+    | (code in _NUMERIC_BYTES) * _NUMERIC
+    | sum((code in needle) * bit for bit, needle in zip(_LITERALS, _NEEDLES, strict=True))
+    for code in range(256)
+)
 
 
 def _digit_words() -> dict[bytes, int]:
@@ -42,10 +59,6 @@ def _digit_words() -> dict[bytes, int]:
     return dict.fromkeys({*(form.encode() for form in forms), *escaped}, 1)
 
 
-# Letters that occur in English digit words, and what stands between words.
-_WORDY = _class("efghinorstuvwxzEFGHINORSTUVWXZ -.,")
-# Digits, and what may stand between them or around a number.
-_NUMERIC = _class('0123456789 -.,()/+"?!;\\', beyond_ascii=True)
 _DIGIT_WORDS = _digit_words()
 _DIGITS = tuple(b"%d" % digit for digit in range(10))
 _THREE = b"\1\1\1"
@@ -59,10 +72,11 @@ def suspects(values: Sequence[bytes]) -> list[int]:
     """
     if not values:
         return []
-    looked_at = [value[_AFTER_ID:] if value.startswith(_BEGINS) and value[_DASH_AT] == _DASH else value for value in values]
-    joined = b"\n".join(looked_at)
-    starts = [0, *accumulate([len(value) + 1 for value in looked_at[:-1]])]
-    found = {bisect_right(starts, place) - 1 for place in _suspicious_places(joined)}
+    joined = b"\n".join((*values, _PADDING))
+    starts = np.zeros(len(values), np.intp)
+    starts[1:] = np.cumsum(np.fromiter(map(len, values[:-1]), np.intp, len(values) - 1) + 1)
+    places = [*_suspicious(joined, starts)]
+    found = set((np.searchsorted(starts, places, side="right") - 1).tolist())
     if not joined.isascii():
         found.update(place for place, value in enumerate(values) if not value.isascii() and _holds_vietnamese(value))
     if b"\\" in joined and b"\\u" in joined:
@@ -70,33 +84,71 @@ def suspects(values: Sequence[bytes]) -> list[int]:
     return sorted(found)
 
 
-def _suspicious_places(joined: bytes) -> Iterator[int]:
-    for needle in _NEEDLES:
-        at = joined.find(needle)
-        while at >= 0:
-            yield at
-            at = joined.find(needle, at + 1)
-    for start, end in _runs(joined, _WORDY, _LEAST_WORDY):
+def _suspicious(joined: bytes, starts: Places) -> Iterator[int]:
+    """Yield places in values that follow each other, each beginning at one of `starts`."""
+    at = joined.find(b"@")
+    while at >= 0:
+        yield at
+        at = joined.find(b"@", at + 1)
+    runs = _Runs(joined)
+    for needle, bit in zip(_NEEDLES, _LITERALS, strict=True):
+        for start, end in zip(*runs.literal(bit), strict=True):
+            if joined.find(needle, start, end) >= 0:
+                yield start
+    for start, end in zip(*runs.wordy(), strict=True):
         if _SPOKEN.search(joined, start, end):
             yield start
-    for start, end in _runs(joined, _NUMERIC, _LEAST_NUMERIC):
-        if not _identifies(joined, start, end) and (found := _NUMBER.search(joined, start, end + 1)) and _is_long(found.group()):
+    for start, end in zip(*_anonymous(joined, starts, *runs.numeric()), strict=True):
+        if not _within_word(joined, start, end) and (found := _NUMBER.search(joined, start, end + 1)) and _is_long(found.group()):
             yield start
 
 
-def _identifies(joined: bytes, start: int, end: int) -> bool:
-    """Whether a run of digits is an id: `"…_id":"123…"`, or in the midst of letters and nowhere near a space, as in a UUID."""
-    return joined[start - 5 : start] == b'_id":' or (joined[start - 1 : start].isalnum() and b" " not in joined[start : end + 1])
+class _Runs:
+    """Where so many bytes of a class follow each other: what each byte is, then two, four, eight of them, in a handful of passes over all."""
+
+    def __init__(self, joined: bytes) -> None:
+        one = np.frombuffer(joined.translate(_CLASSES), np.uint8)
+        self._one = one
+        self._two = one[:-1] & one[1:]
+        self._four = self._two[:-2] & self._two[2:]
+        self._eight = self._four[:-4] & self._four[4:]
+
+    def literal(self, bit: int) -> tuple[Places, Places]:
+        """Return starts and ends of runs of a literal's letters."""
+        return _runs((self._four[:-2] & self._two[4:] & bit) != 0, _LEAST_LITERAL)
+
+    def wordy(self) -> tuple[Places, Places]:
+        """Return starts and ends of runs that may be spoken digits."""
+        sixteen = self._eight[:-8] & self._eight[8:]
+        return _runs((sixteen[:-1] & self._one[16:] & _WORDY) != 0, _LEAST_WORDY)
+
+    def numeric(self) -> tuple[Places, Places]:
+        """Return starts and ends of runs that may be numbers."""
+        return _runs((self._eight[:-4] & self._four[8:] & _NUMERIC) != 0, _LEAST_NUMERIC)
 
 
-def _runs(joined: bytes, members: bytes, least: int) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each run of at least so many bytes of a class."""
-    classes, needle = joined.translate(members) + _OUT, _IN * least
-    start = classes.find(needle)
-    while start >= 0:
-        end = classes.find(_OUT, start + least)
-        yield start, end
-        start = classes.find(needle, end + 1)
+def _runs(begin: NDArray[np.bool_], least: int) -> tuple[Places, Places]:
+    """Return starts and ends of runs, given at which places so many bytes of a run begin."""
+    at = np.flatnonzero(begin)
+    apart = np.flatnonzero(np.diff(at) != 1)
+    return at[np.concatenate(([0], apart + 1))[: len(at)]], at[np.concatenate((apart, [-1]))[: len(at)]] + least
+
+
+def _anonymous(joined: bytes, starts: Places, begin: Places, end: Places) -> tuple[list[int], list[int]]:
+    """Leave out runs of digits that are an id: the event's own, at the beginning of its value, and what follows `…_id":`."""
+    eights = np.ndarray(len(joined) - 7, "<u8", joined, strides=(1,))
+    value = starts[np.searchsorted(starts, begin, side="right") - 1]
+    near = np.flatnonzero(begin - value < _AFTER_ID)
+    at = value[near]
+    own = (eights[at] == _HEAD) & (eights[at + 8] & _FIVE == _ID) & (eights[at + _DASH_AT] & _ONE == _DASH)
+    begin[near] = np.where(own, np.maximum(begin[near], at + _AFTER_ID), begin[near])
+    left = (eights[np.maximum(begin, 5) - 5] & _FIVE != _ID_BEFORE) & (end - begin >= _LEAST_NUMERIC)
+    return begin[left].tolist(), end[left].tolist()
+
+
+def _within_word(joined: bytes, start: int, end: int) -> bool:
+    """Whether a run of digits is in the midst of letters and nowhere near a space, as in a UUID."""
+    return joined[start - 1 : start].isalnum() and b" " not in joined[start : end + 1]
 
 
 def _is_long(number: bytes) -> bool:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 
-from voc_stream.stages.id_table import IdTable
+from voc_stream.stages.id_table import LOWEST, IdTable
 from voc_stream.stages.ranges import DIGEST_BYTES, Digests, Offsets, Range, Seen
 
 # A table is rebuilt when so much of it is forgotten.
@@ -58,7 +58,7 @@ class SeenIds:
     def __init__(self, horizon: Horizon) -> None:
         self._table = IdTable()
         self._stretches: deque[_Stretch] = deque()
-        self._floor = 0
+        self._floor = LOWEST
         self._horizon = horizon
         self.live = 0
         horizon.join(self)

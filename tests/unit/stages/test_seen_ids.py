@@ -35,14 +35,26 @@ def test_a_table_tells_what_a_dictionary_would(batches: list[list[tuple[int, int
     assert len(table) == len(model)
 
 
-def test_many_ids_are_kept_in_less_than_64_bytes_each_and_told_apart() -> None:
+def test_many_ids_are_kept_in_less_than_40_bytes_each_and_told_apart() -> None:
     table, count = IdTable(), 200_000
     ids = np.random.default_rng(7).integers(0, 1 << 63, (count, 2), dtype=np.uint64)
     for start in range(0, count, 5000):
         part = offsets(start, 5000)
         assert (table.enter(ids[start : start + 5000], part) == part).all()
-    assert table.nbytes / count < 64
+    assert table.nbytes / count < 40
     assert (table.enter(ids, offsets(count, count)) == offsets(0, count)).all()
+
+
+def test_offsets_before_the_first_one_and_far_behind_it_are_told_apart() -> None:
+    table = IdTable()
+    first = table.enter(numbered(1, 2), offsets(1 << 40, 2))
+    for where in (5, -7, (1 << 40) + (1 << 31), 1 << 50):
+        assert table.enter(numbered(where & 0xFFFF_FFFF_FFFF | 1 << 100), offsets(where, 1)).tolist() == [where]
+        assert (table.enter(numbered(1, 2), offsets(1 << 51, 2)) == first).all()
+    assert table.enter(numbered(1), offsets(1 << 52, 1), 1 << 51).tolist() == [1 << 52]
+    list(table.rebuilding(1 << 51))
+    assert len(table) == 1
+    assert table.enter(numbered(1), offsets(1 << 53, 1)).tolist() == [1 << 52]
 
 
 def test_a_redelivery_has_its_own_offset_and_a_copy_the_first_one_s() -> None:
@@ -113,7 +125,7 @@ def test_made_ready_before_a_window_a_table_is_not_rebuilt_within_it_and_forgets
         sizes.add(before)
 
     assert seen.live == 20_000
-    assert max(sizes) < 20_000 * 120
+    assert max(sizes) < 20_000 * 45
 
 
 def test_what_the_ledger_says_is_remembered_slice_by_slice() -> None:
