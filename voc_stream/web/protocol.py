@@ -6,6 +6,7 @@ What is no HTTP is told so as every error is, as a problem.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ def patient(settings: Settings) -> type[H11Protocol]:
     Args:
         settings: HTTP_MAX_CONNECTIONS, HTTP_MAX_PEER_CONNECTIONS, HTTP_PROXIES.
     """
+    # Each is counted: whoever sends many must not fill the log.
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     bounds = Bounds(settings.http_max_connections, settings.http_max_peer_connections, frozenset(settings.http_proxies))
     return type("BoundedPatient", (Patient,), {"bounds": bounds})
 
@@ -131,6 +134,10 @@ class Patient(H11Protocol):
         lines += [f"{name}: {value}" for name, value in (ALWAYS | problem.headers | {"Content-Length": str(len(made.body))}).items()]
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + bytes(made.body))
         self.transport.close()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg != "Invalid HTTP request received."
 
 
 def _cancelled(timer: asyncio.TimerHandle | None) -> Any:

@@ -192,3 +192,15 @@ async def test_one_address_holds_so_many_connections_and_gets_new_ones_when_it_l
             if answer.startswith(b"HTTP/1.1 200"):
                 break
             await asyncio.sleep(0.05)
+
+
+async def test_what_is_no_request_is_counted_and_does_not_fill_the_log(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    before = refusals("malformed")
+    async with serving(settings) as port, asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"\x00\x01\x02\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 400")
+            writer.close()
+    assert refusals("malformed") == before + 3
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
