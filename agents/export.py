@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from voc_stream import topics
+from voc_stream.clients.completeness_asks import CompletenessAsks
 from voc_stream.events.base import Decoder
 from voc_stream.events.calls import ScoringResult
 from voc_stream.kit import App, Kit
@@ -20,7 +21,10 @@ from voc_stream.stages.retry import RetryPolicy
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent; results go to ClickHouse in batches."""
-    exporter = Exporter(warehouse=kit.warehouse, objects=kit.objects, composite=kit.composite, privacy=kit.privacy, topic=topics.VOC_CALLS)
+    exporter = Exporter(
+        warehouse=kit.warehouse, objects=kit.objects, composite=kit.composite, privacy=kit.privacy,
+        copies=CompletenessAsks(kit.warehouse).copies, dedup_seconds=kit.settings.dedup_window_seconds, topic=topics.VOC_CALLS,
+    )  # fmt: skip
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         return await exporter.export(deliveries)

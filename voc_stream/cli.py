@@ -18,6 +18,7 @@ from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
 from voc_stream import reconcile as reconciling
 from voc_stream import restrict as restricting
+from voc_stream import rewind as rewinding
 from voc_stream import rotate as rotating
 from voc_stream import schemas as schema_writer
 from voc_stream.errors import OutsideError
@@ -51,6 +52,22 @@ VIEWS_OPTIONS = (
 RECONCILE_OPTIONS = (
     click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="So many closed hours."),
     click.option("--redrive", is_flag=True, help="Do again what is missing and can be done again."),
+)
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+BACKUP_OPTIONS = (
+    click.argument("folder", type=_FOLDER),
+    click.option("--pg-bin", type=_FOLDER, help="Where pg_dump and pg_restore are; else on PATH."),
+)
+_ONLY = click.option("--only", type=click.Choice(["postgres", "clickhouse"]), help="Only this one; the other stays as it is.")
+RESTORE_OPTIONS = (
+    *BACKUP_OPTIONS,
+    _ONLY,
+    click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Of pg_restore, side by side."),
+)
+FORGET_AGAIN_OPTIONS = (
+    click.option("--since", required=True, type=click.DateTime(), help="The moment that was restored (UTC)."),
+    _ONLY,
 )
 
 EVALUATE_ARGUMENTS = (
@@ -114,6 +131,35 @@ def attach(app: Any, settings: Settings) -> None:
         await _run(partial(evaluation.run, **asked), settings)
 
     _attach_operating(app, settings)
+    _attach_recovery(app, settings)
+
+
+def _attach_recovery(app: Any, settings: Settings) -> None:
+    @app.command(*BACKUP_OPTIONS)
+    async def backup(self: Any, **how: Any) -> None:  # noqa: ARG001
+        """Write PostgreSQL and ClickHouse into a folder, each as of one moment, while the workers run."""
+        from voc_stream import backup as backing_up  # its driver is a tenth of what a worker would load at its start
+
+        await _run(partial(backing_up.run, **how), settings)
+
+    @app.command(*RESTORE_OPTIONS)
+    async def restore(self: Any, **how: Any) -> None:  # noqa: ARG001
+        """Bring a backup into empty databases, compare it, and forget again who was forgotten since."""
+        from voc_stream import restore as restoring
+
+        await _run(partial(restoring.run, **how), settings)
+
+    @app.command(*FORGET_AGAIN_OPTIONS, name="forget-again")
+    async def forget_again(self: Any, **what: Any) -> None:  # noqa: ARG001
+        """Forget again who was forgotten since a moment to which a database was restored by other means."""
+        from voc_stream import restore as restoring
+
+        await _run(partial(restoring.forget_again, **what), settings)
+
+    @app.command(*rewinding.OPTIONS)
+    async def rewind(self: Any, **how: Any) -> None:  # noqa: ARG001
+        """Set the group back to what the databases hold, after one was restored; tells only, without --yes."""
+        await _run(partial(rewinding.run, kit=app.kit, publisher=Publisher(app), **how), settings)
 
 
 def _attach_privacy(app: Any, settings: Settings) -> None:

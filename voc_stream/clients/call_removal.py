@@ -73,7 +73,7 @@ class CallRemoval:
             count: int = await connection.fetchval(_DELETE_CALLS, tenant, list(calls))
             return count
 
-    async def destroy_keys(self, tenant: str, owners: Collection[str] | None) -> int:
-        """Destroy the data keys of these owners, or (None) of all of a tenant's; return how many."""
+    async def destroy_keys(self, tenant: str, owners: Collection[str] | None, until: datetime | None = None) -> int:
+        """Destroy the data keys of these owners, or (None) of all of a tenant's; with `until` those made up to then. Return how many."""
         async with self._db.transaction() as connection:
-            return await destroy_keys(connection, tenant, owners)
+            return await destroy_keys(connection, tenant, owners, until)

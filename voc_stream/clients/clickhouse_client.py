@@ -67,6 +67,16 @@ class ClickHouse:
             result = await client.query(statement, parameters=dict(parameters or {}))
             return list(result.named_results())
 
+    async def native(self, statement: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+        """Return the rows of a query as blocks of the Native format, all in memory.
+
+        Raises:
+            OutsideError: see `outside_error`.
+        """
+        async with self._lent() as client:
+            answer: bytes = await client.raw_query(statement, parameters=dict(parameters or {}), fmt="Native")
+            return answer
+
     async def command(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that returns no rows.
 

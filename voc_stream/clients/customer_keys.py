@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from voc_stream.clients.postgres import Connection
 from voc_stream.security.data_key import DataKey
@@ -25,7 +26,8 @@ _BY_ID = "SELECT key_id, tenant_id, owner, wrapped FROM customer_key WHERE wrapp
 _DESTROY = """
 WITH gone AS (
 UPDATE customer_key SET wrapped = NULL, kek_id = NULL, destroyed_at = now()
-WHERE wrapped IS NOT NULL AND tenant_id = $1 AND ($2::varchar[] IS NULL OR owner = ANY($2)) RETURNING 1)
+WHERE wrapped IS NOT NULL AND tenant_id = $1 AND ($2::varchar[] IS NULL OR owner = ANY($2))
+  AND ($3::timestamptz IS NULL OR created_at <= $3) RETURNING 1)
 SELECT count(*) FROM gone
 """
 
@@ -71,9 +73,12 @@ async def keys_by_id(connection: Connection, vault: Vault, key_ids: Collection[s
     return {str(row["key_id"]): DataKey.unwrap(vault, str(row["key_id"]), row["tenant_id"], row["owner"], row["wrapped"]) for row in rows}
 
 
-async def destroy_keys(connection: Connection, tenant: str, owners: Collection[str] | None) -> int:
-    """Destroy the keys of these owners, or (None) of all of a tenant's. Return how many; what they sealed is lost."""
-    count: int = await connection.fetchval(_DESTROY, tenant, None if owners is None else sorted(owners))
+async def destroy_keys(connection: Connection, tenant: str, owners: Collection[str] | None, until: datetime | None = None) -> int:
+    """Destroy the keys of these owners, or (None) of all of a tenant's; with `until` those that were made up to then. Return how many.
+
+    What they sealed is lost.
+    """
+    count: int = await connection.fetchval(_DESTROY, tenant, None if owners is None else sorted(owners), until)
     return count
 
 

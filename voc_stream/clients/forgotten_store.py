@@ -14,6 +14,11 @@ INSERT INTO forgotten (tenant_id, scope, subject, until, customer)
 SELECT $1, $2, subject, now(), $4 FROM unnest($3::varchar[]) AS subject ORDER BY subject
 ON CONFLICT (tenant_id, scope, subject) DO UPDATE SET until = EXCLUDED.until, customer = EXCLUDED.customer
 """
+_WRITE_AGAIN = """
+INSERT INTO forgotten AS known (tenant_id, scope, subject, until, customer)
+SELECT $1, $2, subject, $5, $4 FROM unnest($3::varchar[]) AS subject ORDER BY subject
+ON CONFLICT (tenant_id, scope, subject) DO UPDATE SET until = greatest(known.until, EXCLUDED.until), customer = EXCLUDED.customer
+"""
 _CALLS = "SELECT subject FROM forgotten WHERE tenant_id = $1 AND scope = 'call' AND customer = ANY($2::varchar[])"
 # Whoever writes calls now, and may not have seen what was just written, is waited for.
 _WAIT = "LOCK TABLE call IN SHARE MODE"
@@ -72,3 +77,12 @@ class ForgottenStore:
                 await connection.execute(_WRITE, tenant, "call", sorted(calls), customer)
         async with self._db.transaction() as connection:
             await connection.execute(_WAIT)
+
+    async def write_again(self, tenant: str, customer: str | None, calls: Collection[str], until: datetime) -> None:
+        """Write down who was forgotten at an earlier time, in a database that was restored as it was before; no worker runs."""
+        async with self._db.transaction() as connection:
+            if customer is None:
+                await connection.execute(_WRITE_AGAIN, tenant, "tenant", [""], "", until)
+            else:
+                await connection.execute(_WRITE_AGAIN, tenant, "customer", [customer], customer, until)
+                await connection.execute(_WRITE_AGAIN, tenant, "call", sorted(calls), customer, until)

@@ -188,6 +188,15 @@ class ObjectStore:
                         break
         return found
 
+    async def keys(self, prefix: str, after: str = "") -> list[str]:
+        """Return the keys that begin so and come after another one, in order."""
+        found: list[str] = []
+        with faults(self._bucket):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, StartAfter=after)
+            async for page in pages:
+                found += [each["Key"] for each in page.get("Contents", ())]
+        return found
+
     async def delete_versions(self, keys: Collection[str]) -> Removed:
         """Delete every version of some objects, but for what object lock holds; what is not there counts for nothing."""
         async with bounded(self._bucket, self._patience(0) * (1 + len(keys))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Self
 
 from voc_stream.clients.clickhouse_client import ClickHouse
@@ -13,6 +13,7 @@ from voc_stream.clients.clickhouse_client import ClickHouse
 _DONE = "SETTINGS mutations_sync = 1"
 _CALL_TABLES = ("call_scores", "call_composite")
 _CALLS = "SELECT DISTINCT call_id FROM voc_events WHERE tenant_id = {tenant:String} AND customer_id IN {customers:Array(String)} AND call_id != ''"
+_CUSTOMERS = "SELECT DISTINCT customer_id FROM voc_events WHERE tenant_id = {tenant:String} AND customer_id != ''"
 _COORDINATES = "kafka_incarnation, kafka_topic, kafka_partition, kafka_offset"
 
 
@@ -35,6 +36,16 @@ class Selection:
         return cls(mine, {"tenant": tenant, "customers": list(customers), "calls": list(calls)})
 
     @classmethod
+    def up_to(cls, until: datetime, tenant: str, customers: Collection[str] | None, calls: Collection[str]) -> Self:
+        """What `of_customer` selects, or (None) `of_tenant`, of what happened up to a time; the customer's calls whenever they were."""
+        tenants, then = "tenant_id = {tenant:String}", "ts <= {until:DateTime64(3, 'UTC')}"
+        given = {"tenant": tenant, "until": until}
+        if customers is None:
+            return cls(f"{tenants} AND {then}", given)
+        mine = "((customer_id IN {customers:Array(String)} AND " + then + ") OR call_id IN {calls:Array(String)})"
+        return cls(f"{tenants} AND {mine}", {**given, "customers": list(customers), "calls": list(calls)})
+
+    @classmethod
     def before(cls, day: date, tenants: Collection[str]) -> Self:
         """Some tenants' events from before a day (UTC)."""
         return cls("tenant_id IN {tenants:Array(String)} AND ts < toDateTime({day:Date}, 'UTC')", {"tenants": list(tenants), "day": day})
@@ -54,6 +65,10 @@ class VocRemoval:
         """Return the ids of the calls in which the customer spoke, as far as events tell."""
         rows = await self._client.query(_CALLS, {"tenant": tenant, "customers": list(customers)})
         return {row["call_id"] for row in rows}
+
+    async def customers_of(self, tenant: str) -> list[str]:
+        """Return the ids of customers that a tenant's events carry."""
+        return [row["customer_id"] for row in await self._client.query(_CUSTOMERS, {"tenant": tenant})]
 
     async def count(self, selection: Selection) -> int:
         """Return how many events are selected."""

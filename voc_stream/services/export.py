@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from voc_stream.clients.call_privacy import CallPrivacy
 from voc_stream.clients.clickhouse import Warehouse
+from voc_stream.clients.completeness_asks import Event
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.errors import RejectedError
-from voc_stream.events.base import encode
+from voc_stream.events.base import derived_id, encode
 from voc_stream.events.calls import ScoringResult, Transcript
 from voc_stream.runtime.stage import Delivery
 from voc_stream.services.composite import Composite
@@ -20,14 +22,32 @@ from voc_stream.stages.export import export, read_transcript, wants_transcript
 from voc_stream.stages.outcome import Drop, Outcome
 
 LARGEST_TRANSCRIPT = 32 << 20
+Copies = Callable[[Collection[Event], datetime, datetime], Awaitable[Mapping[Event, int]]]
+"""How often these events are stored, of those that are, between two times."""
+
 FORGOTTEN = "forgotten"
+_DAY = timedelta(days=1)
 
 
 class Exporter:
     """Exports chunks of results; natural keys and tokens make a second time show nothing twice."""
 
-    def __init__(self, *, warehouse: Warehouse, objects: ObjectStore, composite: Composite, privacy: CallPrivacy, topic: str) -> None:
+    def __init__(
+        self,
+        *,
+        warehouse: Warehouse,
+        objects: ObjectStore,
+        composite: Composite,
+        privacy: CallPrivacy,
+        copies: Copies,
+        dedup_seconds: float,
+        topic: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._warehouse = warehouse
+        self._copies = copies
+        self._old = timedelta(seconds=dedup_seconds / 2)
+        self._now = now
         self._objects = objects
         self._composite = composite
         self._privacy = privacy
@@ -53,7 +73,18 @@ class Exporter:
         results = [delivery.event for delivery in deliveries]
         await self._warehouse.insert_scores(results, _token(results))
         await self._composite.scored(results)
-        return [export(d.event, transcript, d.facts, self._topic) for d, transcript in zip(deliveries, transcripts, strict=True)]
+        stored = await self._stored(results)
+        told = [None if result.call_id in stored else transcript for result, transcript in zip(results, transcripts, strict=True)]
+        return [export(delivery.event, transcript, delivery.facts, self._topic) for delivery, transcript in zip(deliveries, told, strict=True)]
+
+    async def _stored(self, results: Sequence[ScoringResult]) -> set[str]:
+        """Return the old calls whose events are stored: dedup may know them no more, and would let them pass a second time."""
+        oldest = self._now() - self._old
+        old = {(r.tenant_id, derived_id(r.tenant_id, r.call_id)): r for r in results if r.ended_at < oldest and wants_transcript(r)}
+        if not old:
+            return set()
+        times = [result.ended_at for result in old.values()]
+        return {old[event].call_id for event in await self._copies(set(old), min(times) - _DAY, max(times) + _DAY)}
 
     async def _transcript(self, result: ScoringResult) -> Transcript | None:
         if not wants_transcript(result) or result.transcript_key is None:

@@ -16,6 +16,7 @@ from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.call_removal import CallRemoval
 from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.clients.dead_letter_store import DeadLetters
+from voc_stream.clients.forgotten_journal import ForgottenEntry, ForgottenJournal
 from voc_stream.clients.forgotten_store import ForgottenStore
 from voc_stream.clients.object_removal import HeldObject
 from voc_stream.clients.object_store import ObjectStore
@@ -157,7 +158,12 @@ class Forgetting:
         await self._refuse_held(tenant, found)
         subject = f"tenant {tenant}" if customer is None else f"customer {self._reference(tenant, customer)}"
         await write_audit(self._db, self._actor, "forget begun", subject, tenant=tenant, after={"events": found.events})
-        await self._forgotten.write(tenant, None if customer is None else self._reference(tenant, customer), found.calls or ())
+        reference = None if customer is None else self._reference(tenant, customer)
+        if self._objects is not None:
+            # Before anything goes: a database that is restored as it was before knows nothing of this.
+            entry = ForgottenEntry(tenant, reference, tuple(sorted(found.calls or ())), datetime.now(UTC))
+            await ForgottenJournal(self._objects).write(entry)
+        await self._forgotten.write(tenant, reference, found.calls or ())
         await self._sleep(HEARD_SECONDS)
         calls, objects, held, keys = await self._forget_calls(tenant, found)
         letters = await self._letters.forget(tenant, found.calls, found.references)

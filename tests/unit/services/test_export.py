@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.fakes.privacy import FakePrivacy
 from tests.fakes.warehouse import FakeWarehouse
 from tests.unit.services.made import facts
 from voc_stream.clients.call_privacy import Standing
+from voc_stream.clients.completeness_asks import Event
 from voc_stream.errors import OutageError, RejectedError
+from voc_stream.events.base import derived_id
 from voc_stream.events.calls import ScoringResult, Transcript, Turn
 from voc_stream.runtime.stage import Delivery
 from voc_stream.services.composite import Composite
@@ -25,6 +28,7 @@ from voc_stream.stages.composite import Weights
 from voc_stream.stages.outcome import Drop, Ok, Outcome
 
 SAID = Transcript(turns=(Turn(speaker="agent", start=0.4, end=2.1, text="Hello"),))
+DEDUP_SECONDS = 86_400.0
 KEY = "transcripts/2026/11/22/7_x.json"
 
 
@@ -34,13 +38,23 @@ class Scene:
         self.composites = FakeCompositeStore()
         composite = Composite(self.composites, FakeCompositeTable(), FakeFeelings(), Weights)
         self.privacy = FakePrivacy()
+        self.now = scoring_result().ended_at
+        self.stored: set[Event] = set()
+        self.asked: list[tuple[set[Event], datetime, datetime]] = []
         self.exporter = Exporter(
             warehouse=self.warehouse,  # type: ignore[arg-type]
             objects=self.objects,  # type: ignore[arg-type]
             composite=composite,
             privacy=self.privacy,  # type: ignore[arg-type]
+            copies=self.copies,
+            dedup_seconds=DEDUP_SECONDS,
             topic="voc.calls",
+            now=lambda: self.now,
         )
+
+    async def copies(self, events: Collection[Event], since: datetime, until: datetime) -> dict[Event, int]:
+        self.asked.append((set(events), since, until))
+        return {event: 1 for event in events if event in self.stored}
 
     async def export(self, *results: ScoringResult, first: int = 1) -> Sequence[Outcome]:
         return await self.exporter.export([Delivery(result, facts(first + at), None) for at, result in enumerate(results)])
@@ -117,3 +131,21 @@ async def test_the_results_of_forgotten_calls_go_nowhere_and_the_others_keep_the
     assert first == Drop("forgotten")
     assert isinstance(second, Ok)
     assert [call_id for call_id, _ in scene.warehouse.scores] == ["700000000000002"]
+
+
+async def test_the_event_of_an_old_call_that_is_stored_is_not_published_again_because_dedup_may_have_forgotten_it() -> None:
+    scene = Scene()
+    await scene.objects.put_bytes(KEY, msgspec.json.encode(SAID), content_type="application/json", metadata={}, tags={})
+    results = [with_transcript("1"), with_transcript("2")]
+    scene.stored = {(results[0].tenant_id, derived_id(results[0].tenant_id, "1"))}
+
+    young = await scene.export(*results)
+    assert [len(outcome.out) for outcome in young if isinstance(outcome, Ok)] == [1, 1]
+    assert not scene.asked
+
+    scene.now += timedelta(seconds=DEDUP_SECONDS / 2 + 1)
+    old = await scene.export(*results, first=3)
+    assert [len(outcome.out) for outcome in old if isinstance(outcome, Ok)] == [0, 1]
+    ((asked, since, until),) = scene.asked
+    assert len(asked) == 2
+    assert since < results[0].ended_at < until

@@ -99,6 +99,16 @@ class Windows(RuleBasedStateMachine):
         self.world.clickhouse.table_tokens.clear()
         self.world.clickhouse.view_tokens.clear()
 
+    @rule()
+    def backed_up(self) -> None:
+        self.world.back_up()
+
+    @rule()
+    def restored(self) -> None:
+        """ClickHouse is lost, and restored as it was; the operator rewinds, and nobody wakes up afterwards."""
+        self.workers = [None, None]
+        self.world.restore()
+
     @invariant()
     def nothing_is_stored_twice(self) -> None:
         self.world.check(finished=False)
