@@ -19,8 +19,7 @@ from voc_stream.stages.retry import RetryPolicy
 
 def attach(app: App, kit: Kit) -> None:
     """Add the agent. What a chunk remembers the next one of its partition must see."""
-    # The sweep for long calls tells of a call again and again, up to that long after its start.
-    window = timedelta(seconds=max(kit.settings.dedup_window_seconds, 2 * kit.settings.avaya_max_call_seconds))
+    window = timedelta(seconds=kit.settings.calls_seen_seconds)
 
     async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
         partition = deliveries[0].facts.partition

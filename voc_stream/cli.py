@@ -16,6 +16,7 @@ from voc_stream import bucket as bucket_command
 from voc_stream import dlq as dead_letters
 from voc_stream import evaluate as evaluation
 from voc_stream import forget as forgetting
+from voc_stream import partitions as growing
 from voc_stream import reconcile as reconciling
 from voc_stream import restrict as restricting
 from voc_stream import rewind as rewinding
@@ -186,6 +187,11 @@ def _attach_operating(app: Any, settings: Settings) -> None:
     async def dlq(self: Any, **order: Any) -> None:  # noqa: ARG001
         """Dead letters: list or group them, show one, send them back, discard them."""
         await _run(partial(dead_letters.run, publisher=Publisher(app), **order), settings)
+
+    @app.command(*growing.OPTIONS)
+    async def partitions(self: Any, **order: Any) -> None:  # noqa: ARG001
+        """Compare the topics' partitions with the settings, and let them grow while all workers stand still."""
+        await _run(partial(growing.run, **order), settings)
 
     @app.command(*RECONCILE_OPTIONS)
     async def reconcile(self: Any, **asked: Any) -> None:  # noqa: ARG001

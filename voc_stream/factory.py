@@ -21,6 +21,7 @@ from agents import (
     enrich,
     export,
     housekeep,
+    partitions,
     pauses,
     people_side,
     poll,
@@ -87,8 +88,10 @@ from voc_stream.stages.self_pause import PauseRules
 from voc_stream.tracing.tracing import Tracing
 from voc_stream.worker import Worker
 
-AGENTS = (poll, dedup, enrich, download, score, export, voc, watch, housekeep, alerts, retain, reconcile, dead_letters, pauses, secrets, people_side)
-CHANGELOG_PARTITIONS = 12
+AGENTS = (
+    poll, dedup, enrich, download, score, export, voc,
+    watch, housekeep, alerts, retain, reconcile, dead_letters, pauses, partitions, secrets, people_side,
+)  # fmt: skip
 # By so much a worker that is busy with 150 downloads a second came to read a recorder's first bytes too late (docs/benchmarks.md, downloads).
 LATE_SECONDS = 0.03
 
@@ -182,8 +185,8 @@ def _kit(app: App, settings: Settings) -> Kit:
         vault=vault,
         tenants=tenants,
         composite=Composite(CompositeStore(db), CompositeTable(warehouse), VocFeelings(warehouse), lambda: tenants.current().weights),
-        seen=CallsSeen(app, CHANGELOG_PARTITIONS, publisher),
-        ranges=EventRanges(app, CHANGELOG_PARTITIONS, publisher),
+        seen=CallsSeen(app, settings.kafka_call_partitions, publisher),
+        ranges=EventRanges(app, settings.kafka_event_partitions, publisher),
         annotating=Annotating(
             partial(Annotator.load, partial(TopicClassifier, keywords=keywords.current), second_opinion(settings, helpers.append))
             if settings.voc_annotate == "default"

@@ -24,6 +24,7 @@ ENDPOINTS_FILE = Path(".stack/endpoints.env")
 SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Partitions = Annotated[int, Field(ge=1, le=10_000)]
 
 
 def _split_commas(value: object) -> object:
@@ -60,6 +61,9 @@ class Settings(BaseSettings):
     kafka_topics: CommaList = ("voc.calls", "voc.actions", "voc.metrics")
     kafka_incarnation: str = Field("1", pattern=r"^[A-Za-z0-9._-]{1,32}$")
     kafka_replication: PositiveInt | None = None
+    kafka_call_partitions: Partitions = 12
+    kafka_recording_partitions: Partitions = 24
+    kafka_event_partitions: Partitions = 12
     kafka_session_timeout: PositiveFloat = 10.0
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
@@ -378,6 +382,11 @@ class Settings(BaseSettings):
         """TRACING_ENDPOINT, with the usual path where it has none."""
         endpoint = self.tracing_endpoint or ""
         return endpoint if urlsplit(endpoint).path else f"{endpoint}/v1/traces"
+
+    @property
+    def calls_seen_seconds(self) -> float:
+        """For how long a call counts as seen: the sweep for long calls tells of a call again and again, up to twice that long after its start."""
+        return max(self.dedup_window_seconds, 2 * self.avaya_max_call_seconds)
 
     @property
     def replication(self) -> int:

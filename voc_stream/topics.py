@@ -32,6 +32,11 @@ DEAD_LETTER_ROOM_BYTES = 64 << 10
 _DAY = 86_400
 DEAD_LETTER_SECONDS = 30 * _DAY
 
+# Families: their topics have one number of partitions, and so has the changelog of the table that lies beside them.
+CALLS = "calls"
+RECORDINGS = "recordings"
+EVENTS = "events"
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -41,6 +46,7 @@ class Topic:
         key: what its records are keyed by; records of one key stay in order.
         retention_seconds: how long it keeps a record; None where compaction decides.
         consumed: whether a stage of ours reads it, so that it has a dead-letter twin.
+        family: of topics whose partitions grow together; the settings then say how many there are.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Topic:
     cleanup: Literal["delete", "compact"] = "delete"
     max_message_bytes: int = MAX_MESSAGE_BYTES
     consumed: bool = True
+    family: str = ""
 
     @property
     def dead_letter(self) -> Topic | None:
@@ -77,23 +84,65 @@ class Topic:
 
 
 CALLS_PIPELINE = (
-    Topic(CALLS_POLLED, "call_id", 12, 7 * _DAY),
-    Topic(CALLS_RAW, "call_id", 12, 7 * _DAY),
-    Topic(CALLS_ENRICHED, "call_id", 12, 7 * _DAY),
-    Topic(AUDIO_READY, "call_id", 24, 14 * _DAY),
-    Topic(SCORING_RESULTS, "call_id", 24, 30 * _DAY),
+    Topic(CALLS_POLLED, "call_id", 12, 7 * _DAY, family=CALLS),
+    Topic(CALLS_RAW, "call_id", 12, 7 * _DAY, family=CALLS),
+    Topic(CALLS_ENRICHED, "call_id", 12, 7 * _DAY, family=CALLS),
+    Topic(AUDIO_READY, "call_id", 24, 14 * _DAY, family=RECORDINGS),
+    Topic(SCORING_RESULTS, "call_id", 24, 30 * _DAY, family=RECORDINGS),
     Topic(MODEL_VERSION_UPDATED, "model_version", 1, 30 * _DAY),
     Topic(VOC_ALERTS, "tenant_id", 12, 7 * _DAY, consumed=False),
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Topics that have their partitions in common.
+
+    Attributes:
+        name: of the family.
+        setting: which says how many partitions.
+        partitions: so many.
+        sources: what the group reads, and customer events' known topics.
+        letters: their dead-letter twins.
+        changelog: of the table whose rows lie in the sources' partitions, None without one.
+    """
+
+    name: str
+    setting: str
+    partitions: int
+    sources: tuple[str, ...]
+    letters: tuple[str, ...]
+    changelog: str | None
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return all of them."""
+        return (*self.sources, *self.letters, *((self.changelog,) if self.changelog else ()))
+
+
+def families(settings: Settings) -> tuple[Family, ...]:
+    """Return the topics whose partitions can grow, by family."""
+    topics = all_topics(settings)
+    found = []
+    for name in (CALLS, RECORDINGS, EVENTS):
+        mine = [topic for topic in topics if topic.family == name]
+        setting = f"kafka_{name.removesuffix('s')}_partitions"
+        changelog = next((topic.name for topic in mine if topic.cleanup == "compact"), None)
+        letters = tuple(topic.dead_letter.name for topic in mine if topic.dead_letter)
+        sources = tuple(topic.name for topic in mine if topic.name != changelog and topic.name not in letters)
+        found.append(Family(name, setting.upper(), getattr(settings, setting), sources, letters, changelog))
+    return tuple(found)
+
+
 def all_topics(settings: Settings) -> tuple[Topic, ...]:
     """Return everything that must be there before a worker starts: topics, dead-letter twins, Faust's own."""
     voc_names = dict.fromkeys((VOC_CALLS, VOC_ACTIONS, VOC_METRICS, *settings.kafka_topics))
-    overflow = Topic(VOC_OVERFLOW, "event_id", 12, 7 * _DAY)
-    ours = (*CALLS_PIPELINE, *(Topic(name, "tenant's own", 12, 7 * _DAY) for name in voc_names), overflow)
+    keys = dict.fromkeys(voc_names, "tenant's own") | {VOC_OVERFLOW: "event_id"}
+    ours = (*CALLS_PIPELINE, *(Topic(name, key, 12, 7 * _DAY, family=EVENTS) for name, key in keys.items()))
     twins = tuple(twin for topic in ours if (twin := topic.dead_letter))
-    return (*ours, *twins, *_of_faust(settings.kafka_group_id))
+    counts = {CALLS: settings.kafka_call_partitions, RECORDINGS: settings.kafka_recording_partitions, EVENTS: settings.kafka_event_partitions}
+    topics = (*ours, *twins, *_of_faust(settings.kafka_group_id))
+    return tuple(replace(topic, partitions=counts.get(topic.family, topic.partitions)) for topic in topics)
 
 
 def dead_letter_topics(settings: Settings) -> list[str]:
@@ -103,8 +152,9 @@ def dead_letter_topics(settings: Settings) -> list[str]:
 
 def _of_faust(app_id: str) -> tuple[Topic, ...]:
     """Return what Faust would create itself, if it could on Kafka 4."""
+    ranges_key = "partition, claim and first offset"
     return (
-        Topic(f"{app_id}-{CALLS_SEEN}-changelog", "call_id", 12, None, cleanup="compact", consumed=False),
-        Topic(f"{app_id}-{EVENT_RANGES}-changelog", "partition, claim and first offset", 12, None, cleanup="compact", consumed=False),
+        Topic(f"{app_id}-{CALLS_SEEN}-changelog", "call_id", 12, None, cleanup="compact", consumed=False, family=CALLS),
+        Topic(f"{app_id}-{EVENT_RANGES}-changelog", ranges_key, 12, None, cleanup="compact", consumed=False, family=EVENTS),
         Topic(f"{app_id}-__assignor-__leader", "none", 1, _DAY, consumed=False),
     )

@@ -9,18 +9,21 @@ import os
 import socket
 import threading
 import warnings
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 from faust.exceptions import AlreadyConfiguredWarning
 
+from voc_stream.clients.growth_store import growth_at_start
 from voc_stream.logs import get_logger
 from voc_stream.runtime.allocator import keep_freed_memory
 from voc_stream.runtime.watchdog import Watchdog
 from voc_stream.settings import SettingsError
 
 logger = get_logger(__name__)
+T = TypeVar("T")
 
 MOST_WORKERS = 64
 PORTS_TO_TRY = 100
@@ -38,6 +41,8 @@ class Worker(faust.Worker):
         settings = app.kit.settings
         if not settings.encryption_keys:
             raise SystemExit("voc-stream: PII_KEYS must be set: a worker stores customer data, never in the clear")
+        if growth := asked_before_the_loop(growth_at_start(settings)):
+            raise SystemExit(f"voc-stream: {growth}")
         try:
             self._lock, app.conf.datadir = claim_folder(settings.state_dir)
             port = free_port(app.conf.web_host, app.conf.web_port) if settings.app_env == "dev" else app.conf.web_port
@@ -64,6 +69,15 @@ class Worker(faust.Worker):
         taken, used = self._ports
         if used != taken:
             logger.warning("OPERATOR_PORT is taken: the next free one is used", taken=taken, used=used)
+
+
+def asked_before_the_loop(question: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns; Faust's own event loop comes later and stays as it is."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(question)
+    finally:
+        loop.close()
 
 
 def end_within(seconds: float) -> None:
