@@ -75,7 +75,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-bench: setup $(RIVALS)/.installed ## Customer events against their rivals and targets (PARTS="rivals engine light backlog"; all but backlog by default)
+bench: setup $(RIVALS)/.installed ## Customer events against their rivals and targets (PARTS="rivals engine light backlog tracing"; the first three by default)
 	@$(BIN)/python -m benchmarks.events $(PARTS)
 
 $(RIVALS)/.installed: requirements/rivals.txt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from statistics import median
 from benchmarks import ours, voc_events
 from benchmarks.black_hole import BlackHole, Stretch
 from benchmarks.field import Field
-from benchmarks.filling import fill
+from benchmarks.filling import Headers, fill
 from benchmarks.processes import peak_mib
 from benchmarks.report import say
 from benchmarks.rival_process import rival_process
@@ -158,12 +158,12 @@ class Course:
             yield Running(rival.pid, rival.must_run)
 
 
-def fill_course(field: Field, hole: BlackHole, events: int) -> Course:
-    """Make a topic and fill it with the events to measure and those around them."""
+def fill_course(field: Field, hole: BlackHole, events: int, headers: Iterable[Headers] | None = None) -> Course:
+    """Make a topic and fill it with the events to measure and those around them, with these headers if any."""
     topic = "voc.bench"
     ours.make_topics(field, "bench-topics", (topic,))
     count = BEFORE + events + AFTER
-    filled = asyncio.run(fill(list(field.settings.kafka_bootstrap), (topic,), ours.PARTITIONS, voc_events.records(count)))
+    filled = asyncio.run(fill(list(field.settings.kafka_bootstrap), (topic,), ours.PARTITIONS, voc_events.records(count), headers))
     say(f"{filled} events in {topic}, {ours.PARTITIONS} partitions")
     return Course(field, hole, topic, events)
 

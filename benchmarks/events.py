@@ -8,19 +8,21 @@ from functools import partial
 
 import click
 
-from benchmarks import backlog, engine, light, rivals_part
+from benchmarks import backlog, engine, light, rivals_part, tracing
 from benchmarks.command import run
 from benchmarks.report import CONSOLE, Report, line_of
 
-PARTS = ("rivals", "engine", "light", "backlog")
+PARTS = ("rivals", "engine", "light", "backlog", "tracing")
 # The backlog takes six minutes by itself.
 _DEFAULT = PARTS[:3]
 
 
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
-@click.option("--events", default=200_000, show_default=True, type=click.IntRange(min=50_000), help="Measured in each run of rivals and engine.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="Of rivals and engine; medians are shown.")
+@click.option(
+    "--events", default=200_000, show_default=True, type=click.IntRange(min=50_000), help="Measured in each run of rivals, engine and tracing."
+)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1), help="Of rivals, engine and tracing; medians are shown.")
 @click.option("--backlog", "waiting", default=5_000_000, show_default=True, type=click.IntRange(min=200_000), help="Events of the backlog.")
 def main(parts: tuple[str, ...], events: int, rounds: int, waiting: int) -> None:
     """Measure PARTS of the customer events (rivals, engine and light by default); each starts what it needs and leaves nothing."""
@@ -29,6 +31,7 @@ def main(parts: tuple[str, ...], events: int, rounds: int, waiting: int) -> None
         "engine": partial(engine.measure, events, rounds),
         "light": light.measure,
         "backlog": partial(backlog.measure, waiting),
+        "tracing": partial(tracing.measure, events, rounds),
     }
     found: dict[str, Report] = {}
     for name in parts or _DEFAULT:
@@ -38,6 +41,8 @@ def main(parts: tuple[str, ...], events: int, rounds: int, waiting: int) -> None
     met = sum(target.met for report in found.values() for target in report.targets)
     missed = sum(not target.met for report in found.values() for target in report.targets)
     CONSOLE.print(f"bench-events: targets_met={met} targets_missed={missed}")
+    if "tracing" in found:
+        CONSOLE.print(f"bench-tracing: {line_of(found['tracing'].figures)}")
     if "rivals" in found:
         CONSOLE.print(f"bench: {line_of(found['rivals'].figures)}")
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import cycle, product
+from itertools import cycle, product, repeat
 
 from aiokafka import AIOKafkaProducer
 
@@ -17,14 +17,17 @@ _IN_FLIGHT = 32
 _BATCHES_BETWEEN_BREATHS = 8
 
 Record = tuple[bytes | None, bytes]
+Headers = list[tuple[str, bytes]]
 # Topic and partition.
 Place = tuple[str, int]
 
 
-async def fill(bootstrap: list[str], topics: Sequence[str], partitions: int, records: Iterable[Record]) -> int:
+async def fill(
+    bootstrap: list[str], topics: Sequence[str], partitions: int, records: Iterable[Record], headers: Iterable[Headers] | None = None
+) -> int:
     """Write records (key, value), a batch to a partition, then the next batch to the next, of each topic; returns how many."""
     async with producing(bootstrap) as producer:
-        return await write(producer, places_of(topics, partitions), records)
+        return await write(producer, places_of(topics, partitions), records, headers)
 
 
 def places_of(topics: Sequence[str], partitions: int) -> Iterator[Place]:
@@ -32,10 +35,10 @@ def places_of(topics: Sequence[str], partitions: int) -> Iterator[Place]:
     return cycle([(topic, partition) for partition, topic in product(range(partitions), topics)])
 
 
-async def write(producer: AIOKafkaProducer, places: Iterator[Place], records: Iterable[Record]) -> int:
+async def write(producer: AIOKafkaProducer, places: Iterator[Place], records: Iterable[Record], headers: Iterable[Headers] | None = None) -> int:
     """Write records, a batch to each place, until the broker has them all; returns how many."""
     room = asyncio.Semaphore(_IN_FLIGHT)
-    rest = iter(records)
+    rest = zip(records, repeat([]) if headers is None else headers, strict=False)
     count = batches = 0
     while True:
         await room.acquire()
@@ -53,13 +56,13 @@ async def write(producer: AIOKafkaProducer, places: Iterator[Place], records: It
     return count
 
 
-def _add(batch: object, records: Iterator[Record]) -> int:
+def _add(batch: object, records: Iterator[tuple[Record, Headers]]) -> int:
     """Add records until the batch is full."""
     append = batch.append  # type: ignore[attr-defined]
     now = int(time.time() * 1000)
     count = size = 0
-    for key, value in records:
-        append(key=key, value=value, timestamp=now)
+    for (key, value), headers in records:
+        append(key=key, value=value, timestamp=now, headers=headers)
         count += 1
         size += len(value) + 64
         if size > BATCH_BYTES:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from voc_stream.runtime.window_parts import Part
 from voc_stream.stages.windows import Window
-from voc_stream.tracing.current import Attributes, within
-from voc_stream.tracing.headers import sampled_of
+from voc_stream.tracing.current import Value, within
+from voc_stream.tracing.headers import FLAGS_AT, TRACEPARENT, sampled_of
 from voc_stream.tracing.names import (
     AGAIN,
     DEAD_LETTERS,
@@ -22,7 +22,6 @@ from voc_stream.tracing.names import (
     OFFSET,
     OUTCOME,
     PARTITION,
-    RECORDS,
     SAMPLED_EVENTS,
     STORED,
     SYSTEM,
@@ -31,16 +30,19 @@ from voc_stream.tracing.names import (
 from voc_stream.tracing.tracing import Tracing
 
 if TYPE_CHECKING:
-    from voc_stream.tracing.otel import OtelSpan
+    from voc_stream.tracing.otel import OpenTelemetry, OtelSpan
 
-# Events of one window that get a span: a producer that records everything must not cost more than what it is for.
-MOST_EVENTS = 8
+# A window's span and its steps.
+WINDOW_SPANS = 8
+# Events of one window that get a span; spans link to no more.
+MOST_EVENTS = 16
+_ODD = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))
 
 _offset: Callable[[Any], int] = attrgetter("offset")
 
 
 def traced(tracing: Tracing, window: Window, parts: Sequence[Part], waited: float) -> AbstractContextManager[None]:
-    """Tell a block as the storing of a window.
+    """Tell a block as the storing of a window: if it is its turn, or, within the budget, if it holds events of traces that are recorded.
 
     Args:
         tracing: decides whether it is told.
@@ -48,24 +50,33 @@ def traced(tracing: Tracing, window: Window, parts: Sequence[Part], waited: floa
         parts: its records.
         waited: seconds since the first of them came from Kafka.
     """
-    if not tracing.on:
+    telemetry, budget = tracing.telemetry, tracing.budget
+    if telemetry is None:
         return nullcontext()
-    sampled = [record for part in parts for record in part.records if record.headers and sampled_of(record.headers)]
-    began_ns = time.time_ns() - int(max(0.0, waited) * 1e9)
-    told = {
-        **_place(window),
-        OFFSET: window.first,
-        LAST_OFFSET: window.last,
-        RECORDS: sum(part.stop - part.start for part in parts),
-        SAMPLED_EVENTS: len(sampled),
-        AGAIN: window.known is not None,
-    }
-    span = tracing.window("window", told, [record.headers for record in sampled[:MOST_EVENTS]], began_ns)
-    return nullcontext() if span is None else _told(tracing, window, span, sampled[:MOST_EVENTS], began_ns)
+    trace_id = telemetry.new_trace_id()
+    turn = telemetry.samples(trace_id)
+    if not turn and not budget.covers(WINDOW_SPANS + 1):
+        return nullcontext()
+    sampled = _sampled(parts)
+    if not turn and not sampled:
+        return nullcontext()
+    if not turn:
+        budget.take(WINDOW_SPANS)
+    followed = sampled[: budget.take(min(len(sampled), MOST_EVENTS))]
+    tracing.count("left_out", len(sampled) - len(followed))
+    span = telemetry.root(
+        "window",
+        trace_id,
+        _place(window) | {OFFSET: window.first, LAST_OFFSET: window.last, SAMPLED_EVENTS: len(sampled), AGAIN: window.known is not None},
+        began_ns=time.time_ns() - int(max(0.0, waited) * 1e9),
+        links=telemetry.links_to(record.headers for record in followed),
+    )
+    return _told(telemetry, window, span, followed)
 
 
 @contextmanager
-def _told(tracing: Tracing, window: Window, span: OtelSpan, sampled: Sequence[Any], began_ns: int) -> Iterator[None]:
+def _told(telemetry: OpenTelemetry, window: Window, span: OtelSpan, followed: Sequence[Any]) -> Iterator[None]:
+    began_ns = time.time_ns()
     try:
         with within([span]):
             yield
@@ -74,15 +85,26 @@ def _told(tracing: Tracing, window: Window, span: OtelSpan, sampled: Sequence[An
         raise
     else:
         span.tell({STORED: len(window.records), DUPLICATES: window.duplicates, DEAD_LETTERS: len(window.letters), MOVED: len(window.moved)})
-        for record in sampled:
-            told = {**_place(window), OFFSET: record.offset, OUTCOME: _outcome(window, record.offset)}
-            if (event := tracing.event("event", record.headers, told, span, began_ns)) is not None:
-                event.end()
+        for record in followed:
+            told = _place(window) | {OFFSET: record.offset, OUTCOME: _outcome(window, record.offset)}
+            telemetry.follow("event", record.headers, told, began_ns=began_ns, links=[span.link]).end()
     finally:
         span.end()
 
 
-def _place(window: Window) -> Attributes:
+def _sampled(parts: Sequence[Part]) -> list[Any]:
+    """Return the records of recorded traces; of the others, which are nearly all, little is looked at."""
+    likely = [
+        record
+        for part in parts
+        for record in part.records
+        for name, value in record.headers
+        if name == TRACEPARENT and value and value[FLAGS_AT : FLAGS_AT + 1] in _ODD
+    ]
+    return [record for record in likely if sampled_of(record.headers)]
+
+
+def _place(window: Window) -> dict[str, Value]:
     return {SYSTEM: "kafka", TOPIC: window.place.topic, PARTITION: str(window.place.partition)}
 
 

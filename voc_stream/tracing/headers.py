@@ -11,7 +11,7 @@ TRACESTATE = "tracestate"
 
 # Version, trace, span and flags; a later version may go on behind them. Kafka allows a header without a value.
 _FORM = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
-_FLAGS_AT = 54
+FLAGS_AT = 54
 _ODD = frozenset(b"13579bdf")
 
 Given: TypeAlias = Iterable[tuple[str, Any]]
@@ -27,12 +27,12 @@ def traceparent_of(headers: Given) -> bytes | None:
 
 def is_sampled(traceparent: bytes) -> bool:
     """Whether those who sent it record the trace."""
-    return traceparent[_FLAGS_AT] in _ODD
+    return traceparent[FLAGS_AT] in _ODD
 
 
 def sampled_of(headers: Given) -> bytes | None:
     """Return a record's traceparent if its trace is recorded; quick where it is not, which is nearly always."""
     for name, value in headers:
         if name == TRACEPARENT:
-            return value if value and len(value) > _FLAGS_AT and value[_FLAGS_AT] in _ODD and _FORM.fullmatch(value) else None
+            return value if value and len(value) > FLAGS_AT and value[FLAGS_AT] in _ODD and _FORM.fullmatch(value) else None
     return None

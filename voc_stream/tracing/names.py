@@ -9,7 +9,6 @@ OUTCOME = "voc.outcome"
 ATTEMPT = "voc.attempt"
 DEPENDENCY = "voc.dependency"
 QUEUED_SECONDS = "voc.queued_seconds"
-RECORDS = "voc.records"
 STORED = "voc.stored"
 DUPLICATES = "voc.duplicates"
 DEAD_LETTERS = "voc.dead_letters"
@@ -26,7 +25,7 @@ ERROR_TYPE = "error.type"
 
 KNOWN = frozenset(
     {
-        CALL_ID, TENANT_ID, STAGE, OUTCOME, ATTEMPT, DEPENDENCY, QUEUED_SECONDS, RECORDS, STORED, DUPLICATES, DEAD_LETTERS, MOVED, AGAIN,
+        CALL_ID, TENANT_ID, STAGE, OUTCOME, ATTEMPT, DEPENDENCY, QUEUED_SECONDS, STORED, DUPLICATES, DEAD_LETTERS, MOVED, AGAIN,
         SAMPLED_EVENTS, LAST_OFFSET, SYSTEM, TOPIC, PARTITION, OFFSET, ERROR_TYPE,
     }
 )  # fmt: skip

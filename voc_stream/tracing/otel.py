@@ -106,7 +106,7 @@ class OpenTelemetry:
         receiver: where to.
         ratio: of traces that nobody has decided about, those to record, 0 to 1.
         resource: what all spans say of this process.
-        count: told of spans that were `exported` or `failed`, from the thread that sends.
+        count: told how many spans were `exported` or `failed`, from the thread that sends.
     """
 
     def __init__(self, receiver: Receiver, ratio: float, resource: Attributes, count: Count) -> None:
@@ -132,6 +132,10 @@ class OpenTelemetry:
         """Whether to record a trace that nobody has decided about: all who know its id agree."""
         return self._ratio.should_sample(None, trace_id, "").decision is Decision.RECORD_AND_SAMPLE
 
+    def new_trace_id(self) -> int:
+        """Return the id of a trace that nobody must find again."""
+        return self._ids.generate_trace_id()
+
     def root(self, name: str, trace_id: int, attributes: Attributes, *, began_ns: int | None = None, links: Sequence[trace.Link] = ()) -> OtelSpan:
         """Begin a span without a parent in a trace."""
         self._ids.wanted = trace_id
@@ -141,6 +145,10 @@ class OpenTelemetry:
         """Begin a span whose parent is elsewhere."""
         return self._begin(name, _context_of(headers), attributes, began_ns, links)
 
+    def links_to(self, several: Iterable[Given]) -> list[trace.Link]:
+        """Return links to the spans that sent records."""
+        return [trace.Link(trace.get_current_span(_context_of(headers)).get_span_context()) for headers in several]
+
     def close(self) -> None:
         """Send what is left, for CLOSE_SECONDS at most; the rest is dropped."""
         closing = threading.Thread(target=self._provider.shutdown, name="tracing closes", daemon=True)
@@ -149,16 +157,6 @@ class OpenTelemetry:
 
     def _begin(self, name: str, parent: Context, attributes: Attributes, began_ns: int | None, links: Sequence[trace.Link]) -> OtelSpan:
         return OtelSpan(self._tracer, self._tracer.start_span(name, parent, attributes=_known(attributes), links=links, start_time=began_ns))
-
-
-def random_trace_id() -> int:
-    """Return the id of a trace that nobody must find again."""
-    return RandomIdGenerator().generate_trace_id()
-
-
-def links_to(several: Iterable[Given]) -> list[trace.Link]:
-    """Return links to the spans that sent records."""
-    return [trace.Link(trace.get_current_span(_context_of(headers)).get_span_context()) for headers in several]
 
 
 def _context_of(headers: Given) -> Context:

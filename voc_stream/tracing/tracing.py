@@ -1,4 +1,4 @@
-"""What is traced: a trace for a call, whose id follows from its call_id; a trace for a window of customer events; and what others began (ADR 32)."""
+"""Whether anything is traced, and which calls: as the sender of a record decided, or else by the trace's id, which follows from the call's."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ import asyncio
 import hashlib
 import importlib.util
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from voc_stream.logs import get_logger
 from voc_stream.settings import Settings
+from voc_stream.tracing.budget import Budget
 from voc_stream.tracing.current import Attributes, Span
 from voc_stream.tracing.headers import Given, is_sampled, traceparent_of
 from voc_stream.tracing.names import CALL_ID
 from voc_stream.version import VERSION
 
 if TYPE_CHECKING:
-    from voc_stream.tracing.otel import OpenTelemetry, OtelSpan
+    from voc_stream.tracing.otel import OpenTelemetry
 
 logger = get_logger(__name__)
 
 SERVICE = "voc-stream"
+# Of customer events that their producers record, a worker tells so much: about a hundredth of a core.
+FOLLOWED_PER_SECOND = 50
+FOLLOWED_AT_ONCE = 200
 _PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
@@ -30,34 +34,39 @@ class Tracing:
 
     Args:
         settings: TRACING_*; None: nothing is traced.
-        count: told how many spans were `exported` or `failed`.
+        count: told how many spans were `exported` or `failed`, and how many events of recorded traces were `left_out`.
+
+    Attributes:
+        telemetry: makes spans, while anything may be traced.
+        budget: of what is told of windows because of the events in them.
     """
 
     def __init__(self, settings: Settings | None = None, count: Callable[[str, int], None] = lambda _what, _many: None) -> None:
         self._settings = settings
-        self._count = count
-        self._telemetry: OpenTelemetry | None = None
+        self.count = count
+        self.telemetry: OpenTelemetry | None = None
+        self.budget = Budget(FOLLOWED_PER_SECOND, FOLLOWED_AT_ONCE)
         self._prefix = ""
 
     @property
     def on(self) -> bool:
         """Whether anything may be traced."""
-        return self._telemetry is not None
+        return self.telemetry is not None
 
     async def open(self) -> None:
         """Load what it takes, beside the event loop."""
         settings = self._settings
-        if settings is None or not settings.tracing_endpoint or self._telemetry is not None:
+        if settings is None or not settings.tracing_endpoint or self.telemetry is not None:
             return
         if not _installed():
             logger.warning("nothing is traced: TRACING_ENDPOINT is set, but the packages of the group tracing are not installed")
             return
-        self._telemetry = await asyncio.to_thread(_load, settings, self._count)
+        self.telemetry = await asyncio.to_thread(_load, settings, self.count)
         self._prefix = f"{settings.app_env}\x1f"
 
     async def close(self) -> None:
         """Send what is left, for a few seconds at most."""
-        telemetry, self._telemetry = self._telemetry, None
+        telemetry, self.telemetry = self.telemetry, None
         if telemetry is not None:
             await asyncio.to_thread(telemetry.close)
 
@@ -71,39 +80,15 @@ class Tracing:
             headers: of the record.
             began_ns: nanoseconds of the epoch; by default now.
         """
-        if self._telemetry is None:
+        if self.telemetry is None:
             return None
         told = {CALL_ID: call_id, **attributes}
         parent = traceparent_of(headers)
         if parent is not None:
-            return self._telemetry.follow(name, headers, told, began_ns=began_ns) if is_sampled(parent) else None
-        if call_id is None or not self._telemetry.samples(trace_id := self.trace_id_of(call_id)):
+            return self.telemetry.follow(name, headers, told, began_ns=began_ns) if is_sampled(parent) else None
+        if call_id is None or not self.telemetry.samples(trace_id := self.trace_id_of(call_id)):
             return None
-        return self._telemetry.root(name, trace_id, told, began_ns=began_ns)
-
-    def window(self, name: str, attributes: Attributes, events: Sequence[Given], began_ns: int) -> OtelSpan | None:
-        """Begin a trace of a window, if it is its turn or it holds events of traces that are recorded, to which it links.
-
-        Args:
-            name: what is done.
-            attributes: of the window.
-            events: headers of records whose traces are recorded.
-            began_ns: nanoseconds of the epoch.
-        """
-        if self._telemetry is None:
-            return None
-        from voc_stream.tracing.otel import links_to, random_trace_id
-
-        trace_id = random_trace_id()
-        if not events and not self._telemetry.samples(trace_id):
-            return None
-        return self._telemetry.root(name, trace_id, attributes, began_ns=began_ns, links=links_to(events))
-
-    def event(self, name: str, headers: Given, attributes: Attributes, window: OtelSpan, began_ns: int) -> Span | None:
-        """Begin a span of an event in the trace that its record came with; it links to the window's."""
-        if self._telemetry is None:
-            return None
-        return self._telemetry.follow(name, headers, attributes, began_ns=began_ns, links=[window.link])
+        return self.telemetry.root(name, trace_id, told, began_ns=began_ns)
 
     def trace_id_of(self, call_id: str) -> int:
         """Return the trace of a call: known to all who meet it, also when its headers were lost."""

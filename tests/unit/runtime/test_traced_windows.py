@@ -17,6 +17,7 @@ from voc_stream.runtime.window_parts import Part
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.ranges import ClaimId, Place
 from voc_stream.stages.windows import Window
+from voc_stream.tracing.budget import Budget
 from voc_stream.tracing.current import current_trace_id, step
 from voc_stream.tracing.tracing import OFF, Tracing
 
@@ -59,7 +60,7 @@ async def test_a_window_is_one_span_with_its_steps_and_its_counts(receiver: Rece
     assert span.ended - span.began >= 1.5e9
     assert span.attributes == {
         "messaging.system": "kafka", "messaging.destination.name": "voc.calls", "messaging.destination.partition.id": "3",
-        "messaging.kafka.offset": 10, "voc.last_offset": 14, "voc.records": 5, "voc.sampled_events": 0, "voc.again": False,
+        "messaging.kafka.offset": 10, "voc.last_offset": 14, "voc.sampled_events": 0, "voc.again": False,
         "voc.stored": 3, "voc.duplicates": 1, "voc.dead_letters": 1, "voc.moved": 0,
     }  # fmt: skip
 
@@ -89,6 +90,21 @@ async def test_a_producer_that_records_everything_gets_a_few_spans_a_window(rece
     await tracing.close()
     assert len(receiver.spans) == MOST_EVENTS + 1
     assert receiver.spans[-1].attributes["voc.sampled_events"] == 500
+
+
+async def test_what_producers_record_is_told_within_a_budget_and_the_rest_is_counted(receiver: Receiver) -> None:
+    tracing = await tracing_to(receiver, 0.0)
+    tracing.budget = Budget(0.0, 30)
+    left_out: list[int] = []
+    tracing.count = lambda what, many: left_out.append(many) if what == "left_out" else None
+    for _ in range(5):
+        window, parts = window_of([record(offset, headers=CARRIED) for offset in range(20)])
+        with traced(tracing, window, parts, 0.0):
+            window.records = list(parts[0].records)
+    await tracing.close()
+    assert len(receiver.named("window")) == 1
+    assert len(receiver.named("event")) == MOST_EVENTS
+    assert left_out == [20 - MOST_EVENTS]
 
 
 async def test_a_window_that_is_given_up_ends_its_span_as_failed(receiver: Receiver) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -95,21 +94,6 @@ async def test_headers_carry_a_span_to_the_next_process(receiver: Receiver) -> N
     assert spans["download"].parent_id == "00f067aa0ba902b7"
 
 
-async def test_a_window_is_traced_by_ratio_or_for_the_events_that_it_holds(receiver: Receiver) -> None:
-    async with traced(receiver.url, 0.0) as made:
-        assert made.window("window", {}, [], time.time_ns()) is None
-        window = made.window("window", {}, [[("traceparent", SAMPLED)]], time.time_ns())
-        assert window is not None
-        event = made.event("event", [("traceparent", SAMPLED)], {}, window, time.time_ns())
-        assert event is not None
-        event.end()
-        window.end()
-    event_told, window_told = receiver.until(lambda spans: len(spans) == 2)
-    assert event_told.trace_id == TRACE
-    assert event_told.links == (window_told.trace_id,)
-    assert window_told.links == (TRACE,)
-
-
 async def test_what_is_not_known_to_hold_no_personal_data_is_not_told(receiver: Receiver) -> None:
     async with traced(receiver.url) as made:
         span = made.call("poll", "c1", {"customer": "Grace Hopper", "transcript": "hello"})
@@ -126,7 +110,6 @@ async def test_without_a_receiver_nothing_is_traced(monkeypatch: pytest.MonkeyPa
     async with traced(None) as made:
         assert (made.on, spans_of(made)) == (False, [])
     assert (OFF.on, spans_of(OFF)) == (False, [])
-    assert OFF.window("window", {}, [[("traceparent", SAMPLED)]], 0) is None
     monkeypatch.setattr(tracing, "_PACKAGES", ("opentelemetry.sdk", "no.such.package"))
     async with traced("http://127.0.0.1:1") as made:
         assert (made.on, spans_of(made)) == (False, [])
@@ -155,12 +138,12 @@ async def test_a_receiver_that_is_not_there_costs_spans_and_nothing_else(monkeyp
         counted[outcome] += spans
 
     async with traced("http://127.0.0.1:1", count=count) as made:
-        assert made._telemetry is not None
+        assert made.telemetry is not None
         for name in NAMES:
             span = made.call("poll", name, {})
             assert span is not None
             span.end()
-        (processor,) = made._telemetry._provider._active_span_processor._span_processors
+        (processor,) = made.telemetry._provider._active_span_processor._span_processors
         queue: Any = processor._batch_processor._queue  # type: ignore[attr-defined]
         assert len(queue) <= 100
     async with asyncio.timeout(10):
