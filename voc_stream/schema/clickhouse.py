@@ -41,10 +41,12 @@ _LAST_SCHEMA = "SELECT schema FROM schema_migration WHERE state != 'started' ORD
 
 _SNAPSHOT = """
 SELECT concat('table ', name, ': ', engine_full, ' ', as_select) AS line
-FROM system.tables WHERE database = currentDatabase() AND name != 'schema_migration' AND name NOT LIKE '.inner%' AND NOT startsWith(name, 'backup_of_')
+FROM system.tables WHERE database = currentDatabase() AND name != 'schema_migration' AND name NOT LIKE '.inner%'
+  AND NOT startsWith(name, 'backup_of_')
 UNION ALL
 SELECT concat('column ', table, '.', name, ' ', type, ' ', default_kind, default_expression) AS line
-FROM system.columns WHERE database = currentDatabase() AND table != 'schema_migration' AND table NOT LIKE '.inner%' AND NOT startsWith(table, 'backup_of_')
+FROM system.columns WHERE database = currentDatabase() AND table != 'schema_migration' AND table NOT LIKE '.inner%'
+  AND NOT startsWith(table, 'backup_of_')
 """
 
 
