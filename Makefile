@@ -55,11 +55,12 @@ test: setup ## Run every test: in two lanes side by side, since those on the rea
 test-unit: setup ## Run the tests that need no servers
 	@$(BIN)/pytest -q
 
-check: setup ## Lint, types, import direction, deploy files, documentation, licences, known weaknesses
+check: setup ## Lint, types, import direction, migrations, deploy files, documentation, licences, known weaknesses
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python deploy/lint_migrations.py
 	@$(BIN)/pytest -q tests/unit/deploy
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@$(BIN)/python deploy/supply_chain.py licences

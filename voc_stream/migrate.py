@@ -53,7 +53,8 @@ async def run(
     except (OutsideError, LockedError) as error:
         echo(str(error))
     except psycopg.Error as error:
-        echo(f"postgres: a migration failed and was taken back: {error.diag.message_primary or type(error).__name__}")
+        reason = error.diag.message_primary or type(error).__name__
+        echo(f"postgres: a migration failed and is not applied (docs/migrations.md, When one fails): {reason}")
     finally:
         await warehouse.close()
     return 2

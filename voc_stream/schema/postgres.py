@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -25,9 +25,13 @@ APPLICATION = "voc-stream-migrate"
 
 _LOCK_KEY = 8_131_907_020_261_122
 _CONNECT_SECONDS = 10
+# Of migrations, unless a file says others: whoever waits for a lock, or holds one, keeps all who come after it waiting, too.
+_TIMED_OUT = "57014"
+_TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=60s"
 
 # What was applied, and what the schema looked like then.
 _STATE_TABLE = "CREATE TABLE IF NOT EXISTS schema_state (name text PRIMARY KEY, value text NOT NULL, created_at timestamptz NOT NULL DEFAULT now())"
+_UNDER_WAY = "under way"
 _SAVE_STATE = "INSERT INTO schema_state (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value"
 
 _SNAPSHOT = """
@@ -43,7 +47,8 @@ UNION ALL
 SELECT format('constraint %s on %s: %s', conname, relname, pg_get_constraintdef(c.oid))
 FROM ours JOIN pg_constraint AS c ON conrelid = ours.oid WHERE contype <> 'n'
 UNION ALL
-SELECT format('index %s', pg_get_indexdef(indexrelid)) FROM ours JOIN pg_index ON indrelid = ours.oid
+SELECT format('index %s%s', pg_get_indexdef(indexrelid), CASE WHEN indisvalid THEN '' ELSE ' INVALID' END)
+FROM ours JOIN pg_index ON indrelid = ours.oid
 UNION ALL
 SELECT format('trigger %s', pg_get_triggerdef(t.oid)) FROM ours JOIN pg_trigger AS t ON tgrelid = ours.oid WHERE NOT tgisinternal
 UNION ALL
@@ -139,19 +144,24 @@ class PostgresSchema:
             found = _snapshot(session)
         unknown = [f"unknown migration {name}: applied, but not in {self._folder.name}/" for name in applied if name not in files]
         altered = [f"migration {name} was altered after it was applied" for name in applied if name in files and state.get(name) != files[name]]
-        return unknown + altered + differences(state.get("schema", "").splitlines(), found)
+        # What one without a transaction left when it broke off is its own: it is applied again, from its beginning.
+        drift = [] if _UNDER_WAY in state else differences(state.get("schema", "").splitlines(), found)
+        return unknown + altered + drift
 
     def apply(self) -> list[str]:
-        """Apply what is pending, one transaction each; return the ids.
+        """Apply what is pending, one transaction each unless the file says `-- transactional: false`; return the ids.
 
         Raises:
-            psycopg.Error: a migration failed; those before it stand.
+            psycopg.Error: a migration failed, or waited too long for a lock; those before it stand.
         """
         with self._backend() as backend:
             pending = backend.to_apply(read_migrations(str(self._folder)))
             ids = [migration.id for migration in pending]
             with backend.lock(timeout=_CONNECT_SECONDS):
                 for migration in pending:
+                    migration.load()
+                    if not migration.use_transactions:
+                        self._begin(migration.id)
                     backend.apply_one(migration)
                     self._record(migration.id)
         return ids
@@ -173,12 +183,17 @@ class PostgresSchema:
         with self._session(self.database) as session:
             return _snapshot(session)
 
+    def _begin(self, migration_id: str) -> None:
+        with self._session(self.database) as session:
+            session.execute(_SAVE_STATE, (_UNDER_WAY, migration_id))
+
     def _record(self, migration_id: str, *, gone: bool = False) -> None:
         with self._session(self.database) as session:
             if gone:
                 session.execute("DELETE FROM schema_state WHERE name = %s", (migration_id,))
             else:
                 session.execute(_SAVE_STATE, (migration_id, self._digests()[migration_id]))
+                session.execute("DELETE FROM schema_state WHERE name = %s", (_UNDER_WAY,))
             session.execute(_SAVE_STATE, ("schema", "\n".join(_snapshot(session))))
 
     def _digests(self) -> dict[str, str]:
@@ -206,8 +221,10 @@ class PostgresSchema:
 
     @contextmanager
     def _backend(self) -> Iterator[get_backend]:
-        options = urlencode({"connect_timeout": _CONNECT_SECONDS, "application_name": APPLICATION})
-        query = "&".join(filter(None, (self._dsn.query, options)))
+        given = dict(parse_qsl(self._dsn.query))
+        # The operator's options come last, and count.
+        ours = {"connect_timeout": _CONNECT_SECONDS, "application_name": APPLICATION, "options": f"{_TIMEOUTS} {given.get('options', '')}".strip()}
+        query = urlencode(given | ours)
         with _outages(), get_backend(urlunsplit(self._dsn._replace(scheme="postgresql+psycopg", query=query))) as backend:
             yield backend
 
@@ -217,7 +234,7 @@ def _outages() -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        if error.sqlstate and error.sqlstate[:2] not in {"08", "3D", "28", "53", "57"}:
+        if error.sqlstate == _TIMED_OUT or (error.sqlstate and error.sqlstate[:2] not in {"08", "3D", "28", "53", "57"}):
             raise
         raise OutageError("postgres", f"cannot be reached ({error.sqlstate or 'connection failed'})") from error
 
