@@ -22,6 +22,7 @@ from voc_stream.services.reading_calls import CallsAsked, CallsReading, page_sta
 from voc_stream.services.reading_overview import OverviewReading
 from voc_stream.settings import load_settings
 from voc_stream.stages.changes import Status
+from voc_stream.stages.days import Days
 
 ROUNDS = 12
 
@@ -94,9 +95,9 @@ async def _sums(db: Database, tenant: str) -> None:
     today = NOW.date()
     for days in (1, 7, 30):
         # Made anew each time: what is kept costs nothing.
-        _say(f"agents of {days} days", [await _timed(lambda: AgentsReading(db).ranking(tenant, days, today)) for _ in range(5)])  # noqa: B023
-        _say(f"overview of {days} days", [await _timed(lambda: OverviewReading(db).of(tenant, days, today)) for _ in range(5)])  # noqa: B023
-        _say(f"topics of {days} days", [await _timed(lambda: OverviewReading(db).topics(tenant, days, today)) for _ in range(5)])  # noqa: B023
+        _say(f"agents of {days} days", [await _timed(lambda: AgentsReading(db).ranking(tenant, Days(days, today))) for _ in range(5)])  # noqa: B023
+        _say(f"overview of {days} days", [await _timed(lambda: OverviewReading(db).of(tenant, Days(days, today))) for _ in range(5)])  # noqa: B023
+        _say(f"topics of {days} days", [await _timed(lambda: OverviewReading(db).topics(tenant, Days(days, today))) for _ in range(5)])  # noqa: B023
 
 
 async def _measure(tenant: str, *, explain: bool) -> None:

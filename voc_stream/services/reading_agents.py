@@ -27,10 +27,11 @@ GROUP BY agent_id, is_now
 """
 _NAMES = "SELECT agent_id, full_name FROM agent WHERE agent_id = ANY($1::varchar[])"
 _DAYS = """
-SELECT (started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS calls, count(score) AS scored, avg(score) AS mean, avg(sentiment) AS sentiment
+SELECT width_bucket(started_at, $5::timestamptz[]) - 1 AS number,
+       count(*) AS calls, count(score) AS scored, avg(score) AS mean, avg(sentiment) AS sentiment
 FROM call
 WHERE tenant_id = $1 AND agent_id = $2 AND started_at >= $3 AND started_at < $4
-GROUP BY day
+GROUP BY number
 """
 
 
@@ -66,50 +67,46 @@ class AgentsReading:
         self._db = db
         self._rankings: Kept[_Ranking] = Kept()
 
-    async def ranking(self, tenant_id: str, days: int, today: date) -> Agents:
+    async def ranking(self, tenant_id: str, time: Days) -> Agents:
         """Return a tenant's agents that had calls in these days: the best estimate first, those without a score last, `MOST` of them.
 
         Of many calls the numbers may be some seconds old (see `Kept`).
 
         Args:
             tenant_id: whose.
-            days: how many, today included; they are compared with as many before.
-            today: in UTC.
+            time: the days, which are compared with as many before.
         """
-        time = Days(days, today)
         ranking = await self._ranking(tenant_id, time)
         shown = ranking.agents[:MOST]
         async with reading(self._db) as connection:
             names = await _names(connection, [agent.agent_id for agent in shown])
         agents = [agent.model_copy(update={"agent_name": names.get(agent.agent_id)}) for agent in shown]
-        return Agents(days=days, first=time.first, last=today, mean=_rounded(ranking.mean), agents=agents)
+        return Agents(days=time.count, first=time.first, last=time.last, mean=_rounded(ranking.mean), agents=agents)
 
-    async def one(self, tenant_id: str, agent_id: str, days: int, today: date) -> AgentReport | None:
+    async def one(self, tenant_id: str, agent_id: str, time: Days) -> AgentReport | None:
         """Return an agent among the others and by day; None if no call of the tenant in this time or the time before was this agent's.
 
         Args:
             tenant_id: whose.
             agent_id: which.
-            days: how many, today included.
-            today: in UTC.
+            time: the days.
         """
-        time = Days(days, today)
         ranking = await self._ranking(tenant_id, time)
         agent = next((agent for agent in ranking.agents if agent.agent_id == agent_id), None)
         if agent is None:
             return None
         async with reading(self._db) as connection:
             names = await _names(connection, [agent_id])
-            rows = await connection.fetch(_DAYS, tenant_id, agent_id, time.since, time.until)
-        found = {row["day"]: row for row in rows}
+            rows = await connection.fetch(_DAYS, tenant_id, agent_id, time.since, time.until, time.begins())
+        found = {row["number"]: row for row in rows}
         return AgentReport(
-            days=days,
+            days=time.count,
             first=time.first,
-            last=today,
+            last=time.last,
             mean=_rounded(ranking.mean),
             among=sum(agent.rank is not None for agent in ranking.agents),
             agent=agent.model_copy(update={"agent_name": names.get(agent_id)}),
-            by_day=[_day(day, found.get(day)) for day in time.each()],
+            by_day=[_day(day, found.get(number)) for number, day in enumerate(time.each())],
         )
 
     async def _ranking(self, tenant_id: str, time: Days) -> _Ranking:

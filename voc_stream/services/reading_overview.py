@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date
 from typing import Any, Self
 
 import asyncpg
@@ -31,7 +30,8 @@ count(scored_delay) AS judged,
 count(*) FILTER (WHERE scored_delay <= {BUDGET_SECONDS}) AS on_time
 """
 _OF_TIME = "FROM call WHERE tenant_id = $1 AND started_at >= $2 AND started_at < $3"
-_DAYS = f"SELECT (started_at AT TIME ZONE 'UTC')::date AS day, {_SUMS} {_OF_TIME} GROUP BY day"
+# $4: when each day begins, the first one at $2.
+_DAYS = f"SELECT width_bucket(started_at, $4::timestamptz[]) - 1 AS number, {_SUMS} {_OF_TIME} GROUP BY number"
 _TOPICS = f"SELECT topic, started_at >= $4 AS is_now, {_SUMS} {_OF_TIME} GROUP BY topic, is_now"
 
 
@@ -94,24 +94,24 @@ class OverviewReading:
         self._overviews: Kept[Overview] = Kept()
         self._topics: Kept[Topics] = Kept()
 
-    async def of(self, tenant_id: str, days: int, today: date) -> Overview:
+    async def of(self, tenant_id: str, time: Days) -> Overview:
         """Return a tenant's calls in numbers; of many calls they may be some seconds old (see `Kept`).
 
         Args:
             tenant_id: whose.
-            days: how many, today included; they are compared with as many before.
-            today: in UTC.
+            time: the days, which are compared with as many before.
         """
-        return await self._overviews.of((tenant_id, days, today), lambda: self._overview(tenant_id, Days(days, today)))
+        return await self._overviews.of((tenant_id, time), lambda: self._overview(tenant_id, time))
 
-    async def topics(self, tenant_id: str, days: int, today: date) -> Topics:
+    async def topics(self, tenant_id: str, time: Days) -> Topics:
         """Return what a tenant's calls were about, `MOST_TOPICS` topics; see `of`."""
-        return await self._topics.of((tenant_id, days, today), lambda: self._topics_of(tenant_id, Days(days, today)))
+        return await self._topics.of((tenant_id, time), lambda: self._topics_of(tenant_id, time))
 
     async def _overview(self, tenant_id: str, time: Days) -> Overview:
         async with reading(self._db) as connection:
-            rows = await connection.fetch(_DAYS, tenant_id, time.before, time.until)
-        sums = {row["day"]: _Sums.of(row) for row in rows}
+            rows = await connection.fetch(_DAYS, tenant_id, time.before, time.until, time.begins(time.count))
+        days = time.each(time.count)
+        sums = {days[row["number"]]: _Sums.of(row) for row in rows}
         now = {day: sums.get(day, _Sums()) for day in time.each()}
         before = [each for day, each in sums.items() if day < time.first]
         return Overview(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from voc_stream.services.reading_answers import AgentReport, Agents, AgentShown, Overview, Topics, TopicShown
-from voc_stream.web.api.here import OR_CSV, AskedDays, AskedDaysInForm, AtReadings, one_page, today
+from voc_stream.web.api.here import OR_CSV, AskedDays, AskedDaysInForm, AtReadings, one_page, up_to_now
 from voc_stream.web.csv_rows import csv_answer
 from voc_stream.web.problems import NotFound
 from voc_stream.web.who import Reader, audit
@@ -19,7 +19,7 @@ router = APIRouter(tags=["agents and topics"])
 async def agents(request: Request, caller: Reader, readings: AtReadings, asked: AskedDaysInForm) -> Agents | Response:
     """Return the agents that had calls, the best estimate first. With few calls an estimate lies near the mean of all, and its interval is wide."""
     tenant = caller.tenant(asked.tenant_id)
-    found = await readings.agents.ranking(tenant, asked.days, today())
+    found = await readings.agents.ranking(tenant, up_to_now(asked.days))
     if asked.format == "json":
         return found
     await audit(request, caller, "agents exported", {"days": asked.days}, subject="agents", tenant=tenant)
@@ -29,7 +29,7 @@ async def agents(request: Request, caller: Reader, readings: AtReadings, asked: 
 @router.get("/agents/{agent_id}", summary="One agent")
 async def agent(agent_id: Annotated[str, Path(min_length=1, max_length=16)], caller: Reader, readings: AtReadings, asked: AskedDays) -> AgentReport:
     """Return an agent among the others, and by day."""
-    found = await readings.agents.one(caller.tenant(asked.tenant_id), agent_id, asked.days, today())
+    found = await readings.agents.one(caller.tenant(asked.tenant_id), agent_id, up_to_now(asked.days))
     if found is None:
         raise NotFound
     return found
@@ -39,7 +39,7 @@ async def agent(agent_id: Annotated[str, Path(min_length=1, max_length=16)], cal
 async def topics(request: Request, caller: Reader, readings: AtReadings, asked: AskedDaysInForm) -> Topics | Response:
     """Return the topics of calls, the most frequent first."""
     tenant = caller.tenant(asked.tenant_id)
-    found = await readings.overview.topics(tenant, asked.days, today())
+    found = await readings.overview.topics(tenant, up_to_now(asked.days))
     if asked.format == "json":
         return found
     await audit(request, caller, "topics exported", {"days": asked.days}, subject="topics", tenant=tenant)
@@ -49,4 +49,4 @@ async def topics(request: Request, caller: Reader, readings: AtReadings, asked: 
 @router.get("/overview", summary="Calls in numbers")
 async def overview(caller: Reader, readings: AtReadings, asked: AskedDays) -> Overview:
     """Return calls, scored share, mean score, sentiment, complaints and what was scored within two minutes: by day, and against the time before."""
-    return await readings.overview.of(caller.tenant(asked.tenant_id), asked.days, today())
+    return await readings.overview.of(caller.tenant(asked.tenant_id), up_to_now(asked.days))

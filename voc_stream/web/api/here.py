@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from fastapi import Depends, Path, Query, Request
@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from voc_stream.events.base import EARLIEST, LATEST
 from voc_stream.services.originals import Originals
 from voc_stream.services.readings import Readings
-from voc_stream.stages.days import MOST_DAYS
+from voc_stream.stages.days import MOST_DAYS, Days
 from voc_stream.web.desk import Desk, desk_of
 
 _NAME = "readings"
@@ -81,9 +81,9 @@ async def _readings(request: Request) -> Readings:
 AtReadings: TypeAlias = Annotated[Readings, Depends(_readings)]
 
 
-def today() -> date:
-    """Return the day that it is, in UTC."""
-    return datetime.now(UTC).date()
+def up_to_now(count: int, zone: tzinfo = UTC) -> Days:
+    """Return so many days, of which today is the last: by the API's reckoning UTC's, on pages the reader's."""
+    return Days(count, datetime.now(zone).date(), zone)
 
 
 async def one_page(rows: Rows) -> AsyncIterator[Rows]:

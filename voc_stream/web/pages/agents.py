@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from voc_stream.services.reading_calls import CallsAsked
 from voc_stream.web import texts
-from voc_stream.web.api.here import readings_of
+from voc_stream.web.api.here import readings_of, up_to_now
 from voc_stream.web.pages.chart import lines
 from voc_stream.web.pages.render import render
 from voc_stream.web.pages.spans import FEW, Axis
@@ -31,7 +30,7 @@ MOST = 100
 async def agents(request: Request, caller: Reader, days: Days = DAYS, whole: Annotated[bool, Query(alias="all")] = False) -> HTMLResponse:  # noqa: FBT002
     """Show the ranking, its beginning or all of it."""
     tenant = await chosen_tenant(request, caller)
-    shown = await readings_of(request).agents.ranking(tenant, days, datetime.now(UTC).date())
+    shown = await readings_of(request).agents.ranking(tenant, up_to_now(days, texts.of(request).zone))
     rows = shown.agents if whole else shown.agents[:MOST]
     axis = Axis.around(value for agent in rows for value in (agent.estimate_low, agent.estimate_high))
     return render(request, "agents.html", caller, shown=shown, agents=rows, days=days, axis=axis, few=FEW)
@@ -42,11 +41,11 @@ async def agent(request: Request, caller: Reader, agent_id: str, days: Days = DA
     """Show one agent: among the others, by day, and the newest calls."""
     tenant = await chosen_tenant(request, caller)
     readings = readings_of(request)
-    report = await readings.agents.one(tenant, agent_id, days, datetime.now(UTC).date())
+    reader = texts.of(request)
+    report = await readings.agents.one(tenant, agent_id, up_to_now(days, reader.zone))
     if report is None:
         raise NotFound
     newest = await readings.calls.page(tenant, CallsAsked(agent_id=agent_id, limit=NEWEST))
-    reader = texts.of(request)
     labels = [reader.day(each.day) for each in report.by_day]
     named = {reader.gettext("Mean score"): [each.mean for each in report.by_day], reader.gettext("All agents"): [report.mean] * len(labels)}
     words = {name: [reader.number(value, 1) for value in values] for name, values in named.items()}

@@ -73,7 +73,7 @@ async def _scene(request: Request, caller: Caller, desk: Desk, page: Page, days:
         case "pipeline":
             return live_scenes.pipeline(progress_of(desk).look)
         case "overview":
-            return live_scenes.overview(readings_of(request), await chosen_tenant(request, caller), days)
+            return live_scenes.overview(readings_of(request), await chosen_tenant(request, caller), days, texts.of(request).zone)
         case "calls":
             return live_scenes.calls(readings_of(request), await chosen_tenant(request, caller))
         case "alerts":

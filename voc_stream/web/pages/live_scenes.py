@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import tzinfo
 from typing import Literal, NamedTuple, TypeAlias
 
 from voc_stream.clients.letter_rows import LetterFilter
 from voc_stream.services.progress import Progress
 from voc_stream.services.readings import Readings
+from voc_stream.web.api.here import up_to_now
 from voc_stream.web.texts import Texts
 
 How: TypeAlias = Literal["number", "percent", "signed"]
@@ -51,11 +52,11 @@ class Scene:
     ask: Callable[[], Awaitable[Seen]]
 
 
-def overview(readings: Readings, tenant: str, days: int) -> Scene:
-    """Return the headline figures of a tenant's last days, and how many alerts are open."""
+def overview(readings: Readings, tenant: str, days: int, zone: tzinfo) -> Scene:
+    """Return the headline figures of a tenant's last days, as they are in a zone, and how many alerts are open."""
 
     async def ask() -> Seen:
-        shown = (await readings.overview.of(tenant, days, datetime.now(UTC).date())).now
+        shown = (await readings.overview.of(tenant, up_to_now(days, zone))).now
         return Seen(
             {
                 "calls": Figure(shown.calls),
@@ -68,14 +69,14 @@ def overview(readings: Readings, tenant: str, days: int) -> Scene:
             }
         )
 
-    return Scene(("overview", tenant, days), ask)
+    return Scene(("overview", tenant, days, zone), ask)
 
 
 def calls(readings: Readings, tenant: str) -> Scene:
     """Return how many calls there were today and yesterday: what it grows by is new."""
 
     async def ask() -> Seen:
-        return Seen(came=(await readings.overview.of(tenant, 2, datetime.now(UTC).date())).now.calls)
+        return Seen(came=(await readings.overview.of(tenant, up_to_now(2))).now.calls)
 
     return Scene(("calls", tenant), ask)
 

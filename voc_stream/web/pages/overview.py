@@ -17,7 +17,7 @@ from voc_stream.services.reading_answers import DayTotals, Overview, Totals
 from voc_stream.services.reading_calls import CallsAsked
 from voc_stream.stages.days import MOST_DAYS
 from voc_stream.web import texts
-from voc_stream.web.api.here import readings_of
+from voc_stream.web.api.here import readings_of, up_to_now
 from voc_stream.web.pages.chart import bars, spark
 from voc_stream.web.pages.pieces import piece
 from voc_stream.web.pages.render import chosen_tenant, render
@@ -85,14 +85,13 @@ async def overview(request: Request, caller: Reader, days: Annotated[int, Query(
     """Show a tenant's last days, the calls that an ear should be lent to, and open alerts."""
     tenant = await chosen_tenant(request, caller)
     readings = readings_of(request)
-    now = datetime.now(UTC)
+    now, said = datetime.now(UTC), texts.of(request)
     shown, week, worst, alerts = await asyncio.gather(
-        piece(readings.overview.of(tenant, days, now.date())),
-        piece(readings.overview.of(tenant, TREND_DAYS, now.date())) if days < TREND_DAYS else asyncio.sleep(0),
+        piece(readings.overview.of(tenant, up_to_now(days, said.zone))),
+        piece(readings.overview.of(tenant, up_to_now(TREND_DAYS, said.zone))) if days < TREND_DAYS else asyncio.sleep(0),
         piece(readings.calls.page(tenant, CallsAsked(since=now - WORST_WITHIN, sort="score", limit=WORST))),
         piece(readings.alerts.page(tenant, state="raised", limit=ALERTS)),
     )
-    said = texts.of(request)
     by_day = (week or shown).by_day if shown else []
     return render(
         request,

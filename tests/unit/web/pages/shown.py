@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,6 +41,7 @@ from voc_stream.services.reading_answers import (
 from voc_stream.services.reading_calls import CallsAsked
 from voc_stream.services.reading_search import SearchAsked
 from voc_stream.stages.changes import Status
+from voc_stream.stages.days import Days
 from voc_stream.stages.tenants import TenantMap
 from voc_stream.web import problems
 from voc_stream.web.headers import SecurityHeaders
@@ -210,8 +211,8 @@ class Readings:
         """As the readings have it."""
         return SimpleNamespace(of=lambda *asked: self._answer(self.hops, *asked))
 
-    async def _days(self, tenant: str, days: int, today: date) -> Overview:
-        shown: Overview = await self._answer(self.days(days), tenant, days, today)
+    async def _days(self, tenant: str, time: Days) -> Overview:
+        shown: Overview = await self._answer(self.days(time.count), tenant, time)
         return shown
 
     async def _calls(self, tenant: str, asked: CallsAsked) -> CallsPage:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +17,7 @@ from voc_stream.errors import OutageError
 from voc_stream.services.reading_answers import AlertsPage, CallsPage, SearchPage, TranscriptShown, TurnShown
 from voc_stream.services.reading_calls import CallsAsked
 from voc_stream.stages.changes import Status
+from voc_stream.stages.days import Days
 from voc_stream.web.pages import call as call_page
 from voc_stream.web.pages import calls as calls_page
 from voc_stream.web.pages import overview as overview_page
@@ -103,8 +106,15 @@ class TestOverview:
 
     def test_a_day_is_shown_with_the_trend_of_a_week(self, browse: Browse, readings: Readings) -> None:
         page = page_of(browse(), "/?days=1")
-        assert [asked[1] for asked in readings.asked if isinstance(asked[1], int)] == [1, 7]
+        assert [asked[1].count for asked in readings.asked if isinstance(asked[1], Days)] == [1, 7]
         assert "against the day before" in page
+
+    def test_its_days_are_those_of_the_reader_s_zone(self, browse: Browse, readings: Readings) -> None:
+        client = browse()
+        client.cookies.set("zone", "Asia/Ho_Chi_Minh")
+        page_of(client, "/")
+        (days,) = [asked[1] for asked in readings.asked if isinstance(asked[1], Days)]
+        assert (days.zone, days.last) == (ZoneInfo("Asia/Ho_Chi_Minh"), datetime.now(ZoneInfo("Asia/Ho_Chi_Minh")).date())
 
     def test_worst_calls_are_of_the_last_24_hours_and_lowest_first(self, browse: Browse, readings: Readings) -> None:
         page = page_of(browse(), "/")
