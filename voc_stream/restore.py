@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,11 +13,12 @@ import cramjam
 
 from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.clickhouse import Warehouse
-from voc_stream.clients.forgotten_journal import ForgottenJournal
 from voc_stream.clients.group_offsets import GroupOffsets
+from voc_stream.clients.journal import RestrictionEntry, forgotten_journal, restriction_journal
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.postgres_dump import PostgresDump
+from voc_stream.clients.restriction_store import RestrictionStore, Subject
 from voc_stream.clients.table_dump import TableDump, is_made_last
 from voc_stream.clients.voc_minutes import rebuild_minutes
 from voc_stream.clients.voc_sums import VocSums
@@ -179,7 +180,9 @@ async def _forget_again(settings: Settings, since: datetime, restored: Collectio
     actor = f"cli:{getpass.getuser()}"
     try:
         await objects.open()
-        entries = await ForgottenJournal(objects).since(since)
+        if POSTGRES in restored:
+            await _restrict_again(RestrictionStore(db), await restriction_journal(objects).since(since), echo)
+        entries = await forgotten_journal(objects).since(since)
         vault = Vault(settings.encryption_keys, settings.pii_key_id)
         async with warehouse.patient() as client:
             again = ForgettingAgain(client if CLICKHOUSE in restored else None, db, vault, objects, actor, postgres=POSTGRES in restored)
@@ -195,3 +198,15 @@ async def _forget_again(settings: Settings, since: datetime, restored: Collectio
     if entries:
         echo(f"forgotten since the backup, and now again: {done.people}, with {done.calls} calls, {done.keys} keys, {done.events} events")
     return done.people
+
+
+async def _restrict_again(store: RestrictionStore, entries: Sequence[RestrictionEntry], echo: Echo) -> None:
+    """Put legal holds and do-not-score into force, or lift them, as it was done since, in order."""
+    for each in entries:
+        subject = Subject(each.tenant_id, each.scope, each.subject)
+        if each.reason is None:
+            await store.lift(each.kind, subject, each.actor)
+        else:
+            await store.restrict(each.kind, subject, each.reason, each.actor)
+    if entries:
+        echo(f"restrictions set or lifted since the backup, and now again: {len(entries)}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Literal
 
 import click
 
+from voc_stream.clients.journal import RestrictionEntry, restriction_journal
+from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.restriction_store import Kind, RestrictionStore, Subject
 from voc_stream.dlq import actor
@@ -40,7 +43,7 @@ async def restrict(
     """Put a restriction into force, or lift it. Calls that are scored already stay as they are.
 
     Args:
-        settings: POSTGRES_DSN, PII_KEYS.
+        settings: POSTGRES_DSN, PII_KEYS, S3_*.
         echo: takes each line of the report.
         what: which.
         tenant: whose.
@@ -53,7 +56,7 @@ async def restrict(
         0; 1 where there was nothing to lift; 2 where the order is not one.
 
     Raises:
-        OutsideError: PostgreSQL failed, or there is no key for the customer's pseudonym; nothing was changed.
+        OutsideError: PostgreSQL or S3 failed, or there is no key for the customer's pseudonym; the same command goes on.
     """
     if customer is not None and call is not None:
         echo("name a customer or a call, not both")
@@ -62,15 +65,22 @@ async def restrict(
         echo("say why: --reason")
         return 2
     subject = _subject(settings, tenant, customer, call)
-    db = Database(settings)
+    words = None if lift else reason.strip()[:500]
+    entry = RestrictionEntry(_KINDS[what], tenant, subject.scope, subject.subject, words, actor())
+    db, objects = Database(settings), ObjectStore(settings)
     try:
-        store = RestrictionStore(db)
-        if not lift:
-            await store.restrict(_KINDS[what], subject, reason.strip()[:500], actor())
+        await objects.open()
+        store, journal = RestrictionStore(db), restriction_journal(objects)
+        # Whatever fails between the two, a database that is restored as it was before keeps too much in force, never too little.
+        if words is not None:
+            await journal.write(entry, datetime.now(UTC))
+            await store.restrict(entry.kind, subject, words, entry.actor)
             echo(f"{what}: {subject.scope} {subject.subject or tenant} of {tenant}")
             return 0
-        lifted = await store.lift(_KINDS[what], subject, actor())
+        lifted = await store.lift(entry.kind, subject, entry.actor)
+        await journal.write(entry, datetime.now(UTC))
     finally:
+        await objects.close()
         await db.close()
     echo(f"{what}: lifted" if lifted else f"{what}: there was none")
     return 0 if lifted else 1

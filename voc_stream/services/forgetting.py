@@ -16,8 +16,8 @@ from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.call_removal import CallRemoval
 from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.clients.dead_letter_store import DeadLetters
-from voc_stream.clients.forgotten_journal import ForgottenEntry, ForgottenJournal
 from voc_stream.clients.forgotten_store import ForgottenStore
+from voc_stream.clients.journal import ForgottenEntry, forgotten_journal
 from voc_stream.clients.object_removal import HeldObject
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
@@ -162,7 +162,7 @@ class Forgetting:
         if self._objects is not None:
             # Before anything goes: a database that is restored as it was before knows nothing of this.
             entry = ForgottenEntry(tenant, reference, tuple(sorted(found.calls or ())), datetime.now(UTC))
-            await ForgottenJournal(self._objects).write(entry)
+            await forgotten_journal(self._objects).write(entry, entry.until)
         await self._forgotten.write(tenant, reference, found.calls or ())
         await self._sleep(HEARD_SECONDS)
         calls, objects, held, keys = await self._forget_calls(tenant, found)

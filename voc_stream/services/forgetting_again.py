@@ -13,8 +13,8 @@ from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.call_removal import CallRemoval
 from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.clients.dead_letter_store import DeadLetters
-from voc_stream.clients.forgotten_journal import ForgottenEntry
 from voc_stream.clients.forgotten_store import ForgottenStore
+from voc_stream.clients.journal import ForgottenEntry
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.voc_minutes import rebuild_minutes
