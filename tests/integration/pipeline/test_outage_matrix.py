@@ -42,6 +42,8 @@ _SHORT_AT_THE_START = {Fault.DOWN}
 _STORED = """
 SELECT count() AS rows, uniqExact(event_id) AS events FROM voc_events WHERE tenant_id = {tenant:String} AND event_type IN {kinds:Array(String)}
 """
+# A minute's backlog, on two cores that others use too.
+_BACKLOG_SECONDS = 300.0
 _KINDS = {VOC_CALLS: "call", VOC_ACTIONS: "agent_action"}
 
 
@@ -207,7 +209,7 @@ class Events:
             return found["events"] >= wanted
 
         try:
-            await self._pipeline.until("the events are stored", there)
+            await self._pipeline.until("the events are stored", there, patience=_BACKLOG_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{found['events']} of {wanted}") from None
         return found["rows"] - wanted

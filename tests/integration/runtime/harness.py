@@ -20,7 +20,7 @@ from voc_stream.events.base import derived_id, encode
 from voc_stream.events.calls import ModelVersionUpdated
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @dataclass
@@ -153,7 +153,8 @@ class Harness:
                     found |= {record.key.decode() for batch in records.values() for record in batch}
         except TimeoutError:
             missing = sorted(wanted - found)
-            msg = f"{len(missing)} records were lost: {missing[:10]}"
+            logs = [worker.complaints[-15:] for worker in self.workers[-1:]]
+            msg = f"{len(missing)} records did not come: {missing[:10]}; the last worker's log ends with {logs}"
             raise AssertionError(msg) from None
         finally:
             await consumer.stop()
