@@ -28,11 +28,13 @@ from voc_stream.devstack.worker_process import WorkerProcess
 
 TOPICS = ("voc.calls", "voc.actions", "voc.metrics")
 # Events that the worker has stored when the measurement begins.
-WARM = 30_000
+WARM = 20_000
 PATIENCE_SECONDS = 60.0
 # What ClickHouse puts off, its merges, is part of the price.
 MERGE_SECONDS = 5.0
 _SMALL = {"BATCH_SIZE": "500", "BATCH_SIZE_MAX": "500"}
+# So many are enough to see what small windows cost.
+_SMALL_EVENTS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Passage:
 
 
 @click.command()
-@click.option("--events", default=300_000, show_default=True, type=click.IntRange(min=100_000))
+@click.option("--events", default=120_000, show_default=True, type=click.IntRange(min=100_000))
 def main(events: int) -> None:
     """Store events and calls, and look at what they took."""
     with Field(parts=PARTS) as place:
@@ -72,8 +74,10 @@ def main(events: int) -> None:
         found["state_bytes_event"] = bytes_below(place.folder, "state") / events
         other = f"{group}-small"
         ours.make_topics(place, other, TOPICS)
-        small = _store(place, other, events, _SMALL)
-        found |= _events(large, small) | sizes_calls.measure(place)
+        small = _store(place, other, _SMALL_EVENTS, _SMALL)
+        found |= _events(large, small)
+        say(f"events: {line_of(found)}")
+        found |= sizes_calls.measure(place)
     CONSOLE.print(f"sizes: {line_of(found)}")
 
 
