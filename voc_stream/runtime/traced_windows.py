@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 WINDOW_SPANS = 8
 # Events of one window that get a span; spans link to no more.
 MOST_EVENTS = 16
+# What was given back and is taken again is said to have waited for ever.
+MOST_WAITED_SECONDS = 600.0
 _ODD = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))
 
 _offset: Callable[[Any], int] = attrgetter("offset")
@@ -68,7 +70,7 @@ def traced(tracing: Tracing, window: Window, parts: Sequence[Part], waited: floa
         "window",
         trace_id,
         _place(window) | {OFFSET: window.first, LAST_OFFSET: window.last, SAMPLED_EVENTS: len(sampled), AGAIN: window.known is not None},
-        began_ns=time.time_ns() - int(max(0.0, waited) * 1e9),
+        began_ns=time.time_ns() - int(min(max(0.0, waited), MOST_WAITED_SECONDS) * 1e9),
         links=telemetry.links_to(record.headers for record in followed),
     )
     return _told(telemetry, window, span, followed)

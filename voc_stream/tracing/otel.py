@@ -177,6 +177,10 @@ class _Ids(RandomIdGenerator):
         wanted, self.wanted = self.wanted, None
         return super().generate_trace_id() if wanted is None else wanted
 
+    def is_trace_id_random(self) -> bool:
+        """Say no: a call's follows from its call_id."""
+        return False
+
 
 class _Watched(SpanExporter):
     """An exporter whose failures are counted, and told of when they begin and when they end."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.fakes.otlp import Receiver, otlp_receiver
-from tests.unit.runtime.world import record
+from tests.unit.runtime.test_windowed import World
+from tests.unit.runtime.world import Batch, record
 from tests.unit.services.made import settings
 from tests.unit.tracing.test_headers import NOT_SAMPLED, SAMPLED, TRACE
+from tests.voc import action_value
 from voc_stream.runtime.ledger import PartitionLedger, RecordBatch
 from voc_stream.runtime.traced_windows import MOST_EVENTS, traced
 from voc_stream.runtime.window_parts import Part
@@ -29,6 +32,14 @@ PLACE = Place("1", "voc.calls", 3)
 async def receiver() -> AsyncIterator[Receiver]:
     with otlp_receiver() as lent:
         yield lent
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    yield made
+    for gate in made.gates.values():
+        await gate.stop()
 
 
 async def tracing_to(receiver: Receiver, ratio: float) -> Tracing:
@@ -125,3 +136,31 @@ async def test_most_windows_and_all_of_them_without_tracing_tell_nothing(receive
             assert current_trace_id() is None
     await tracing.close()
     assert receiver.spans == []
+
+
+async def test_records_that_were_given_back_are_said_to_have_waited_for_ever(receiver: Receiver) -> None:
+    tracing = await tracing_to(receiver, 1.0)
+    window, parts = window_of([record(0, headers=())])
+    with traced(tracing, window, parts, float("inf")):
+        pass
+    await tracing.close()
+    assert len(receiver.spans) == 1
+
+
+async def test_a_lane_tells_of_its_windows_and_of_their_steps(receiver: Receiver, world: World) -> None:
+    tracing = await tracing_to(receiver, 0.0)
+    runner = world.runner()
+    runner._tools = replace(runner._tools, tracing=tracing)
+    records = [record(number, action_value(number), headers=CARRIED if number == 7 else ()) for number in range(10)]
+    first, second = Batch(records[:5]), Batch(records[5:])
+    for batch in (first, second):
+        runner.accept(batch.records)
+        await batch.done.wait()
+    await runner.quiesce(0.0)
+    await tracing.close()
+
+    (window,) = receiver.named("window")
+    assert (window.attributes["messaging.kafka.offset"], window.attributes["voc.stored"], window.links) == (5, 5, (TRACE,))
+    assert {span.name for span in receiver.spans if span.parent_id == window.span_id} == {"redact", "encode"}
+    (event,) = receiver.named("event")
+    assert (event.trace_id, event.attributes["messaging.kafka.offset"], event.attributes["voc.outcome"]) == (TRACE, 7, "stored")

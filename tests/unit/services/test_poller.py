@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.call_store import FakeCallStore
+from tests.fakes.otlp import otlp_receiver
 from tests.fakes.recorder import FakeRecorder
 from tests.unit.services.made import VAULT, FakePublisher, settings
 from voc_stream.errors import OutageError, OutsideError, TimedOutError, TransientError
@@ -18,6 +19,8 @@ from voc_stream.services.poller import SWEEP, WINDOW, Poller, timing_of
 from voc_stream.services.tenants_file import TenantsFile
 from voc_stream.stages.outside import BadRecord, Segment
 from voc_stream.topics import MAX_MESSAGE_BYTES
+from voc_stream.tracing.headers import traceparent_of
+from voc_stream.tracing.tracing import Tracing
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 POLLED = "calls.polled"
@@ -295,3 +298,25 @@ async def test_memory_of_what_was_published_is_bounded(monkeypatch: pytest.Monke
     await scene.poller.poll()
 
     assert len(scene.poller._published) == 3
+
+
+async def test_a_call_s_trace_begins_with_the_search_that_found_it_and_goes_with_its_record() -> None:
+    scene = Scene()
+    scene.recorder.add(segment("1", started=60))
+    with otlp_receiver() as receiver:
+        tracing = Tracing(settings(tracing_endpoint=receiver.url, tracing_ratio=1.0))
+        await tracing.open()
+        await scene.make(tracing=tracing).poll()
+        await tracing.close()
+        (span,) = receiver.spans
+    (record,) = scene.publisher.published
+    assert traceparent_of(record.headers) == f"00-{span.trace_id}-{span.span_id}-01".encode()
+    assert (span.name, span.parent_id, span.attributes["voc.call_id"]) == ("poll", "", "1")
+    assert int(span.trace_id, 16) == tracing.trace_id_of("1")
+
+
+async def test_without_tracing_records_have_no_headers() -> None:
+    scene = Scene()
+    scene.recorder.add(segment("1", started=60))
+    await scene.poller.poll()
+    assert [record.headers for record in scene.publisher.published] == [()]
