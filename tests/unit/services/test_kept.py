@@ -73,3 +73,29 @@ async def test_only_the_newest_answers_are_remembered() -> None:
         await kept.of(question, maker.make)
     assert await kept.of("c", maker.make) == 3
     assert await kept.of("a", maker.make) == 4
+
+
+async def test_what_was_made_quickly_may_be_kept_for_a_while_all_the_same() -> None:
+    maker = Maker()
+    kept: Kept[int] = Kept(least_seconds=5.0, clock=lambda: maker.now)
+    await kept.of("q", maker.make)
+    maker.now += 4.9
+    assert await kept.of("q", maker.make) == 1
+    maker.now += 0.2
+    assert await kept.of("q", maker.make) == 2
+
+
+async def test_one_that_has_grown_old_is_given_while_it_is_made_anew_but_not_when_it_is_too_old() -> None:
+    maker = Maker()
+    kept: Kept[int] = Kept(least_seconds=5.0, stale_seconds=5.0, clock=lambda: maker.now)
+    await kept.of("q", maker.make)
+    maker.going.clear()
+    maker.now += 7.0
+    assert [await kept.of("q", maker.make) for _ in range(3)] == [1, 1, 1]
+    maker.now += 3.1
+    waiting = asyncio.create_task(kept.of("q", maker.make))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    maker.going.set()
+    assert await waiting == 2
+    assert maker.made == 2

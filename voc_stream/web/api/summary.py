@@ -17,6 +17,9 @@ from voc_stream.web.who import Reader
 
 DAYS = 7
 _NAME = "summaries"
+# As often as a page that is live asks. Events themselves come by windows of two seconds.
+FRESH_SECONDS = 5.0
+STALE_SECONDS = 5.0
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="The last so many days (UTC), today included.")]
 
 router = APIRouter(tags=["summary"])
@@ -119,7 +122,7 @@ async def summary_of(desk: AtDesk) -> Summary:
 
 async def kept_of(desk: AtDesk) -> Kept[Any]:
     """Return the answers that were given lately: many who watch the same numbers are one question."""
-    kept: Kept[Any] = desk.parts.setdefault(_NAME, Kept())
+    kept: Kept[Any] = desk.parts.setdefault(_NAME, Kept(least_seconds=FRESH_SECONDS, stale_seconds=STALE_SECONDS))
     return kept
 
 
