@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cramjam
+import msgspec
 
 from voc_stream.clients.audit_log import write_audit
 from voc_stream.clients.clickhouse import Warehouse
@@ -18,6 +20,7 @@ from voc_stream.clients.journal import RestrictionEntry, forgotten_journal, rest
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.postgres_dump import PostgresDump
+from voc_stream.clients.restored_places import Restored
 from voc_stream.clients.restriction_store import RestrictionStore, Subject
 from voc_stream.clients.table_dump import TableDump, is_made_last
 from voc_stream.clients.voc_minutes import rebuild_minutes
@@ -68,6 +71,10 @@ async def run(settings: Settings, echo: Echo, *, folder: Path, only: str | None,
     if CLICKHOUSE in wanted:
         await _clickhouse(settings, manifest, folder, echo)
     people = await _forget_again(settings, manifest.begun_at - _OVERLAP, wanted, echo)
+    offsets: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for each in manifest.offsets:
+        offsets[each.topic][each.partition] = each.offset
+    await _note(settings, Restored(tuple(wanted), dict(offsets)))
     echo(f"restore: {' '.join(f'{name}=yes' for name in wanted)} forgotten_again={people} seconds={time.monotonic() - began:.1f}")
     echo("next: faust -A voc_stream migrate, then faust -A voc_stream rewind; start workers after these")
     return 0
@@ -177,7 +184,6 @@ async def forget_again(settings: Settings, echo: Echo, *, since: datetime, only:
 async def _forget_again(settings: Settings, since: datetime, restored: Collection[str], echo: Echo) -> int:
     """Forget whom the journal names since then; return how many."""
     db, objects, warehouse = Database(settings), ObjectStore(settings), Warehouse(settings)
-    actor = f"cli:{getpass.getuser()}"
     try:
         await objects.open()
         if POSTGRES in restored:
@@ -185,10 +191,8 @@ async def _forget_again(settings: Settings, since: datetime, restored: Collectio
         entries = await forgotten_journal(objects).since(since)
         vault = Vault(settings.encryption_keys, settings.pii_key_id)
         async with warehouse.patient() as client:
-            again = ForgettingAgain(client if CLICKHOUSE in restored else None, db, vault, objects, actor, postgres=POSTGRES in restored)
+            again = ForgettingAgain(client if CLICKHOUSE in restored else None, db, vault, objects, _actor(), postgres=POSTGRES in restored)
             done = await again.forget(entries)
-        after = {"since": since.isoformat(), "places": sorted(restored), "forgotten_again": done.people}
-        await write_audit(db, actor, RESTORED, "databases", tenant=None, after=after)
     except OutsideError as error:
         reason = f"{error.reason}; do not start a worker yet, because who was forgotten since is still in there: forget-again goes on"
         raise RejectedError(error.dependency, reason) from error
@@ -198,6 +202,19 @@ async def _forget_again(settings: Settings, since: datetime, restored: Collectio
     if entries:
         echo(f"forgotten since the backup, and now again: {done.people}, with {done.calls} calls, {done.keys} keys, {done.events} events")
     return done.people
+
+
+async def _note(settings: Settings, restored: Restored) -> None:
+    """Write down what was restored, where `rewind` looks for it."""
+    db = Database(settings)
+    try:
+        await write_audit(db, _actor(), RESTORED, "databases", tenant=None, after=msgspec.to_builtins(restored, str_keys=True))
+    finally:
+        await db.close()
+
+
+def _actor() -> str:
+    return f"cli:{getpass.getuser()}"
 
 
 async def _restrict_again(store: RestrictionStore, entries: Sequence[RestrictionEntry], echo: Echo) -> None:

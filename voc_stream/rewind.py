@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 3600.0
 _MOST_SHOWN = 200
 
 OPTIONS = (
-    click.option("--restored", multiple=True, type=click.Choice(["postgres"]), help="It was restored, by other means than `restore`."),
+    click.option("--restored", multiple=True, type=click.Choice(["postgres", "clickhouse"]), help="It was, by other means than `restore`."),
     click.option("--yes", is_flag=True, help="Do it; otherwise only tell."),
 )
 
@@ -69,9 +69,11 @@ async def run(settings: Settings, echo: Echo, *, kit: Kit, publisher: Publishes,
             )
             plan = await rewinding.plan(restored)
             told(plan, echo)
-            if plan.nothing:
-                echo("rewind: both databases are as far as the group; nothing to do")
+            if not plan.restored:
+                echo("rewind: `restore` restored nothing since the last rewind; --restored names what was restored by other means")
                 return 0
+            if plan.nothing:
+                echo(f"{' and '.join(sorted(plan.restored))}: as far as the group")
             if not yes:
                 echo("nothing was changed: --yes does it")
                 return 1
@@ -98,7 +100,7 @@ def told(plan: Plan, echo: Echo) -> None:
             echo(_lost(move))
     for topic, partition in plan.untold:
         echo(f"{topic}[{partition}]: left as it is, ClickHouse holds another KAFKA_INCARNATION of it only")
-    if plan.postgres:
+    if "postgres" in plan.restored:
         echo(f"published again, because their records are behind the group: {plan.waiting} calls; dead letters of {len(plan.letters)} partitions")
 
 
@@ -112,7 +114,7 @@ def _lost(move: Move) -> str:
 async def _do(rewinding: Rewinding, plan: Plan, groups: Sequence[GroupOffsets], db: Database, echo: Echo) -> None:
     workers, letters = groups
     results = await rewinding.fill()
-    put_back = await rewinding.calls.put_back() if plan.postgres else 0
+    put_back = await rewinding.calls.put_back() if "postgres" in plan.restored else 0
     # Before the offsets: with these alone a window would be formed again as it was, each of its rows looked for, its days' sums made anew.
     await rewinding.publisher.publish(await rewinding.ledger(plan.events))
     moved = {(move.topic, move.partition): move.to for move in (*plan.events, *plan.calls)}

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.clients.postgres import Database
@@ -37,8 +38,7 @@ WHERE stage = 'enrich' AND topic = $1 AND "offset" > newest - $4
 """
 _AS_OF = "SELECT max(at) FROM call_event"
 _RESTORED = """
-SELECT after->'places' FROM audit_log WHERE action = 'restored'
-AND id > coalesce((SELECT max(id) FROM audit_log WHERE action = 'rewound'), 0)
+SELECT after FROM audit_log WHERE action = 'restored' AND id > coalesce((SELECT max(id) FROM audit_log WHERE action = 'rewound'), 0) ORDER BY id
 """
 _RESULTS = """
 SELECT id, call_id, model_version FROM scoring_result WHERE scored_at >= $1 AND id > $2 ORDER BY id LIMIT $3
@@ -66,16 +66,16 @@ class Stored:
     foreign: frozenset[Place]
 
 
-class Enriched(NamedTuple):
-    """Of a partition.
+class Restored(msgspec.Struct, frozen=True):
+    """What `restore` writes into the audit log for `rewind`.
 
     Attributes:
-        whole: every record before this offset has its call, or may have been forgotten since.
-        end: no record from this offset on has one.
+        places: the databases.
+        offsets: where the group stood before they were backed up, by topic and partition: everything before took effect in them.
     """
 
-    whole: int
-    end: int
+    places: tuple[str, ...]
+    offsets: dict[str, dict[int, int]] = {}
 
 
 class EventsPlace:
@@ -123,17 +123,15 @@ class CallsPlace:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def enriched(self, topic: str) -> dict[int, Enriched]:
-        """Return, by partition, how far `calls.raw` is done, as the calls' timelines tell."""
+    async def enriched(self, topic: str) -> dict[int, int]:
+        """Return, by partition, the offset before which every record of `calls.raw` has its call, as the timelines tell, or may be forgotten."""
         async with self._db.connection() as connection:
             reached = {row["partition"]: row["newest"] for row in await connection.fetch(_REACHED, topic)}
             rows = await connection.fetch(_LAST, topic, list(reached), list(reached.values()), UNDER_WAY)
         offsets: defaultdict[int, set[int]] = defaultdict(set)
         for row in rows:
             offsets[row["partition"]].add(row["offset"])
-        return {
-            partition: Enriched(first_hole(offsets[partition], max(0, newest - UNDER_WAY + 1)), newest + 1) for partition, newest in reached.items()
-        }
+        return {partition: first_hole(offsets[partition], max(0, newest - UNDER_WAY + 1)) for partition, newest in reached.items()}
 
     async def as_of(self) -> datetime | None:
         """Return when the last thing happened that it knows of."""
@@ -141,11 +139,10 @@ class CallsPlace:
             at: datetime | None = await connection.fetchval(_AS_OF)
         return at
 
-    async def restored(self) -> set[str]:
-        """Return which databases were restored by `restore` since the last `rewind`."""
+    async def restored(self) -> list[Restored]:
+        """Return what `restore` restored since the last `rewind`, in order."""
         async with self._db.connection() as connection:
-            found = await connection.fetch(_RESTORED)
-        return {name for (places,) in found for name in ("postgres", "clickhouse") if name in str(places)}
+            return [msgspec.json.decode(row["after"], type=Restored) for row in await connection.fetch(_RESTORED)]
 
     async def waiting(self) -> int:
         """Return how many calls wait for a record in Kafka."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from voc_stream import topics
 from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
-from voc_stream.clients.restored_places import CallsPlace, EventsPlace
+from voc_stream.clients.restored_places import CallsPlace, EventsPlace, Restored
 from voc_stream.clients.topic_reader import TopicReader, time_of
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Publishes
@@ -19,6 +19,8 @@ from voc_stream.settings import Settings
 from voc_stream.stages.history import read_rows
 from voc_stream.stages.ranges import Place, decode_row, encode_row
 from voc_stream.stages.rewinding import Move, Standing, ledger_rows, moves
+
+Offsets = dict[tuple[str, int], int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Results are exported out of order, and after outages.
@@ -31,27 +33,27 @@ class Plan:
     """What `rewind` would do.
 
     Attributes:
+        restored: the databases that were.
         events: moves of topics of customer events.
         calls: moves of `calls.raw`.
         letters: offsets of the dead letters' group.
         waiting: calls that wait for a record which is behind the group; 0 unless PostgreSQL was restored.
         untold: partitions of which only another incarnation is stored.
-        postgres: whether PostgreSQL is older than the group.
         wait: seconds until windows that are stored and not committed are too old to be sent under tokens, of which a restored ClickHouse knows none.
     """
 
+    restored: set[str]
     events: list[Move] = field(default_factory=list)
     calls: list[Move] = field(default_factory=list)
-    letters: dict[tuple[str, int], int] = field(default_factory=dict)
+    letters: Offsets = field(default_factory=dict)
     waiting: int = 0
     untold: list[tuple[str, int]] = field(default_factory=list)
-    postgres: bool = False
     wait: float = 0.0
 
     @property
     def nothing(self) -> bool:
-        """Whether both databases are as far as the group."""
-        return not (self.events or self.calls or self.waiting or self.postgres or self.wait)
+        """Whether the databases are as far as the group."""
+        return not (self.events or self.calls or self.waiting or self.letters or self.wait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +86,30 @@ class Rewinding:
         Args:
             restored: databases that are known to have been restored, besides those of which `restore` tells.
         """
-        committed, stored = await self.reader.committed(), await self.events.stored()
-        plan = Plan()
-        standings = []
+        told = await self.calls.restored()
+        plan, committed = Plan({*restored, *(name for each in told for name in each.places)}), await self.reader.committed()
+        if "clickhouse" in plan.restored:
+            await self._plan_events(plan, committed, _floors(told, "clickhouse"))
+        if "postgres" in plan.restored:
+            await self._plan_calls(plan, committed, _floors(told, "postgres"))
+        return plan
+
+    async def _plan_events(self, plan: Plan, committed: Offsets, floors: Offsets) -> None:
+        stored = await self.events.stored()
+        standings: list[Standing] = []
         for topic in dict.fromkeys((*self.settings.kafka_topics, topics.VOC_OVERFLOW)):
             found = await self._standings(topic, committed, {place[1]: end for place, end in stored.ends.items() if place[0] == topic})
             plan.untold += [(each.topic, each.partition) for each in found if (each.topic, each.partition) in stored.foreign]
-            standings += [each for each in found if (each.topic, each.partition) not in stored.foreign]
+            standings += _raised((each for each in found if (each.topic, each.partition) not in stored.foreign), floors)
         plan.events = moves(standings)
-        restored = {*restored, *await self.calls.restored()}
-        ahead = any(each.committed is not None and each.stored > each.committed for each in standings)
-        if ahead and (plan.events or "clickhouse" in restored):
+        if any(each.committed is not None and each.stored > each.committed for each in standings):
             plan.wait = await self._tokens_last()
-        enriched = await self.calls.enriched(topics.CALLS_RAW)
-        ends = await self._standings(topics.CALLS_RAW, committed, {number: each.end for number, each in enriched.items()})
-        plan.postgres = bool(moves(ends)) or "postgres" in restored
-        if plan.postgres:
-            plan.calls = moves(replace(each, stored=enriched[each.partition].whole) if each.partition in enriched else each for each in ends)
-            plan.waiting = await self.calls.waiting()
-            plan.letters = await self._letters()
-        return plan
+
+    async def _plan_calls(self, plan: Plan, committed: Offsets, floors: Offsets) -> None:
+        stored = await self.calls.enriched(topics.CALLS_RAW)
+        plan.calls = moves(_raised(await self._standings(topics.CALLS_RAW, committed, stored), floors))
+        plan.waiting = await self.calls.waiting()
+        plan.letters = await self._letters()
 
     async def fill(self) -> int:
         """Tell ClickHouse the results that PostgreSQL has and it has not, and bring composite scores together; return how many results."""
@@ -120,7 +126,7 @@ class Rewinding:
             told += len(absent)
         return told
 
-    async def _standings(self, topic: str, committed: dict[tuple[str, int], int], stored: dict[int, int]) -> list[Standing]:
+    async def _standings(self, topic: str, committed: Offsets, stored: dict[int, int]) -> list[Standing]:
         found = await self.reader.stretches(topic, _EPOCH)
         return [
             Standing(topic, number, committed.get((topic, number)), stored.get(number, 0), each.begins, each.end)
@@ -128,10 +134,10 @@ class Rewinding:
             if each.end > 0
         ]
 
-    async def _letters(self) -> dict[tuple[str, int], int]:
+    async def _letters(self) -> Offsets:
         as_of = await self.calls.as_of()
         since = _EPOCH if as_of is None else as_of - _LETTERS_BEFORE
-        offsets: dict[tuple[str, int], int] = {}
+        offsets: Offsets = {}
         for name in topics.dead_letter_topics(self.settings):
             offsets |= {(name, number): each.first for number, each in (await self.reader.stretches(name, since)).items() if each.first < each.end}
         return offsets
@@ -163,3 +169,14 @@ class Rewinding:
                 history = read_rows(decode_row(value) for key, value in known.items() if value and key.startswith(place.prefix))
                 rows += [Outgoing(name, row.key(place), encode_row(row), partition=partition) for row in ledger_rows(history, move.to)]
         return rows
+
+
+def _floors(told: Iterable[Restored], name: str) -> Offsets:
+    """Return the offsets before which the backup has everything: of the last restore of that database."""
+    newest = [each for each in told if name in each.places][-1:]
+    return {(topic, number): offset for each in newest for topic, offsets in each.offsets.items() for number, offset in offsets.items()}
+
+
+def _raised(standings: Iterable[Standing], floors: Offsets) -> list[Standing]:
+    """Return the standings, none of them below its floor: what ends with duplicates or dead letters is stored further than its rows tell."""
+    return [replace(each, stored=max(each.stored, floors.get((each.topic, each.partition), 0))) for each in standings]
