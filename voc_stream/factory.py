@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import faust
+from faust.auth import OAuthCredentials
 from faust.stores import STORES
 from faust.transport.drivers import TRANSPORTS
 from faust.types.settings import Settings as FaustSettings
@@ -43,6 +44,7 @@ from voc_stream.clients.call_store import CallStore
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.composite_store import CompositeStore
 from voc_stream.clients.composite_table import CompositeTable
+from voc_stream.clients.kafka_tokens import kafka_tokens
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.recorder import RecorderClient
@@ -257,6 +259,8 @@ def _credentials(settings: Settings) -> Any:
     context = _tls(settings) if settings.kafka_security_protocol.endswith("SSL") else None
     if settings.kafka_security_protocol == "SSL":
         return faust.SSLCredentials(context)
+    if settings.kafka_sasl_mechanism == "OAUTHBEARER":
+        return OAuthCredentials(oauth_cb=kafka_tokens(settings), ssl_context=context)
     return faust.SASLCredentials(
         mechanism=settings.kafka_sasl_mechanism,
         username=settings.kafka_sasl_username,

@@ -66,9 +66,12 @@ class Settings(BaseSettings):
     kafka_event_partitions: Partitions = 12
     kafka_session_timeout: PositiveFloat = 10.0
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     kafka_sasl_username: str = ""
     kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_oauth_token_file: Path | None = None
+    kafka_oauth_token_url: str | None = None
+    kafka_oauth_scope: str = ""
     kafka_ssl_ca_file: Path | None = None
     kafka_ssl_cert_file: Path | None = None
     kafka_ssl_key_file: Path | None = None
@@ -284,7 +287,7 @@ class Settings(BaseSettings):
     def _plain_http_url(cls, value: str | None) -> str | None:
         return _http_url(value).rstrip("/") if value else value
 
-    @field_validator("oidc_issuer", "oidc_redirect_url", "oidc_jwks_url")
+    @field_validator("oidc_issuer", "oidc_redirect_url", "oidc_jwks_url", "kafka_oauth_token_url")
     @classmethod
     def _exact_http_url(cls, value: str | None) -> str | None:
         return _http_url(value) if value else value  # an issuer is compared letter by letter, and may end with a slash
@@ -304,7 +307,6 @@ class Settings(BaseSettings):
     def _contradictions(self) -> list[str]:
         keys = self.encryption_keys
         outside_dev = self.app_env != "dev"
-        sasl = self.kafka_security_protocol.startswith("SASL")
         rules = (
             (not self.kafka_bootstrap, "KAFKA_BOOTSTRAP must name a server, host:port"),
             (bool(keys) and self.pii_key_id not in keys, "PII_KEY_ID must name one of the keys in PII_KEYS"),
@@ -324,7 +326,6 @@ class Settings(BaseSettings):
             ),
             (self.s3_sse == "aws:kms" and not self.s3_kms_key_id, "S3_KMS_KEY_ID must be set when S3_SSE=aws:kms"),
             (self.s3_log_bucket == self.bucket, "S3_LOG_BUCKET must be another bucket: one that logs into itself logs its logs"),
-            (sasl and not self.kafka_sasl_username, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"),
             (bool(self.http_tls_cert_file) != bool(self.http_tls_key_file), "HTTP_TLS_CERT_FILE and HTTP_TLS_KEY_FILE go together"),
             (bool(self.kafka_ssl_cert_file) != bool(self.kafka_ssl_key_file), "KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE go together"),
             (
@@ -332,7 +333,24 @@ class Settings(BaseSettings):
                 "AVAYA_WINDOW_SECONDS must be at least AVAYA_POLL_SECONDS: calls between two windows would only be found by the sweep",
             ),
         )
-        return [message for broken, message in (*rules, *self._oidc_rules()) if broken]
+        return [message for broken, message in (*rules, *self._sasl_rules(), *self._oidc_rules()) if broken]
+
+    def _sasl_rules(self) -> tuple[tuple[bool, str], ...]:
+        protocol, file, url = self.kafka_security_protocol, self.kafka_oauth_token_file, self.kafka_oauth_token_url
+        sasl = protocol.startswith("SASL")
+        by_token = sasl and self.kafka_sasl_mechanism == "OAUTHBEARER"
+        nameless = sasl and not self.kafka_sasl_username and not (by_token and file)
+        outside_dev = self.app_env != "dev"
+        return (
+            (by_token and not (file or url), "KAFKA_OAUTH_TOKEN_FILE or KAFKA_OAUTH_TOKEN_URL must be set when KAFKA_SASL_MECHANISM=OAUTHBEARER"),
+            (bool(file and url), "only one of KAFKA_OAUTH_TOKEN_FILE and KAFKA_OAUTH_TOKEN_URL may be set"),
+            (nameless, f"KAFKA_SASL_USERNAME must be set when KAFKA_SECURITY_PROTOCOL={protocol}"),
+            (
+                by_token and outside_dev and protocol != "SASL_SSL",
+                f"KAFKA_SECURITY_PROTOCOL must be SASL_SSL when APP_ENV={self.app_env}: a token is never sent in the clear",
+            ),
+            (outside_dev and (url or "").startswith("http:"), f"KAFKA_OAUTH_TOKEN_URL must be https when APP_ENV={self.app_env}"),
+        )
 
     def _oidc_rules(self) -> tuple[tuple[bool, str], ...]:
         urls = (self.oidc_issuer, self.oidc_redirect_url, self.oidc_jwks_url)
