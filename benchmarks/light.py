@@ -20,7 +20,7 @@ from voc_stream.devstack.errors import StackError
 SECONDS = 30.0
 PER_SECOND = 40
 BEYOND_FLUSH_SECONDS = 0.5
-_LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 30.0
 
 # Partition and offset → seconds.
@@ -45,13 +45,13 @@ def measure(seconds: float = SECONDS) -> Report:
 
 
 async def send_and_look(
-    bootstrap: list[str], topic: str, stored: Stored, seconds: float, alive: Callable[[], None], *, first: int = 0
+    bootstrap: list[str], topic: str, stored: Stored, seconds: float, alive: Callable[[], None], *, first: int = 0, every: float = LOOK_SECONDS
 ) -> tuple[Moments, Moments]:
-    """Return when each event was sent, and when it was seen; they are numbered `first` and on."""
+    """Return when each event was sent, and when it was seen; they are numbered `first` and on, and looked for so often."""
     sent: Moments = {}
     seen: Moments = {}
     ended = asyncio.Event()
-    looking = asyncio.create_task(_look(stored, sent, seen, ended, alive))
+    looking = asyncio.create_task(_look(stored, sent, seen, ended, alive, every=every))
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     await producer.start()
     try:
@@ -68,7 +68,7 @@ async def send_and_look(
     return sent, seen
 
 
-async def _look(stored: Stored, sent: Moments, seen: Moments, ended: asyncio.Event, alive: Callable[[], None]) -> None:
+async def _look(stored: Stored, sent: Moments, seen: Moments, ended: asyncio.Event, alive: Callable[[], None], *, every: float) -> None:
     """Note when each event that was sent can be seen first; a window is visible at once, so its newest offset tells.
 
     Raises:
@@ -88,4 +88,4 @@ async def _look(stored: Stored, sent: Moments, seen: Moments, ended: asyncio.Eve
             raise StackError(
                 f"{len(sent.keys() - seen.keys())} of {len(sent)} events were not seen {_PATIENCE_SECONDS:.0f} s after the last was sent"
             )
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(every)

@@ -28,6 +28,7 @@ from benchmarks.filling import fill
 from benchmarks.report import CONSOLE, Report, Target, line_of, percentile, say, table
 from benchmarks.rivals_part import PARTS
 from benchmarks.stored import Stored
+from benchmarks.web_cores import Cores
 from benchmarks.web_readers import Readers
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.devstack.demo_door import make_token, wait_open
@@ -42,6 +43,8 @@ WHOLE_CALLS = 10_000
 CAPACITY_EVENTS = 200_000
 # Each event that is sent has a number of its own: one that is known is not stored again.
 ALONE, BESIDE, FLOODED, LOOKED_FOR = 10_000_000, 20_000_000, 30_000_000, 1_000_000
+# A look costs ClickHouse as much as a reader's question.
+LOOK_SECONDS = 0.1
 # The load runs before and after what is measured.
 SETTLE_SECONDS, BEYOND_SECONDS = 5.0, 10.0
 # A page is opened once for each; half of all calls are of the first.
@@ -93,11 +96,18 @@ def _measure(field: Field, seconds: float) -> Report:
         address = f"http://127.0.0.1:{port}"
         readers = Readers(address, token)
         load = Load(bootstrap, stored, worker, rate, seconds)
+        cores = Cores(worker.pid, field.pids)
         say(f"web: the load is {rate:,.0f} events a second, half of what it can")
-        alone = asyncio.run(load.delays(ALONE))
-        beside = asyncio.run(load.delays(BESIDE, readers.read(seconds)))
-        flooded = asyncio.run(load.delays(FLOODED, _flood(port, seconds)))
-        report = _report(rate, readers, {"alone": alone, "beside readers": beside, "under a flood": flooded})
+        delays = {}
+        for name, first, beside in (
+            ("alone", ALONE, None),
+            ("beside readers", BESIDE, readers.read(seconds)),
+            ("under a flood", FLOODED, _flood(port, seconds)),
+        ):
+            with cores.during(name):
+                delays[name] = asyncio.run(load.delays(first, beside))
+        report = _report(rate, readers, delays)
+        table("web: cores kept busy, of the machine's two", ("part", *cores.busy), cores.rows())
         if web_pages.CHROMIUM is None:
             say("web: without `chromium` no page is opened")
         else:
@@ -139,7 +149,9 @@ class Load:
             await asyncio.sleep(SETTLE_SECONDS)
             going = None if beside is None else asyncio.create_task(beside)
             alive = partial(ours.must_run, self.worker)
-            sent, seen = await light.send_and_look(self.bootstrap, TOPIC, self.stored, self.seconds, alive, first=first - LOOKED_FOR)
+            sent, seen = await light.send_and_look(
+                self.bootstrap, TOPIC, self.stored, self.seconds, alive, first=first - LOOKED_FOR, every=LOOK_SECONDS
+            )
             if going is not None:
                 await going
         return [seen[key] - at for key, at in sent.items()]
