@@ -14,7 +14,8 @@ from voc_stream import topics
 from voc_stream.runtime.publisher import Publisher
 
 BLOCK_CACHE_BYTES = 1 << 20
-WRITE_BUFFER_BYTES = 4 << 20
+# Of each partition: with a backlog all of them are full.
+WRITE_BUFFER_BYTES = 1 << 20
 
 
 class EventRanges(RawTable):

@@ -6,9 +6,8 @@ import asyncio
 import queue
 import threading
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
-
-import av
 
 from voc_stream.clients.probe_wav import NotAudioError
 from voc_stream.stages.outside import AudioFacts
@@ -72,20 +71,23 @@ class PacketCounter:
         return part
 
     def _work(self) -> None:
+        # 15 MiB that a worker without such recordings never needs.
+        import av
+
         try:
-            self._facts = self._demux()
+            self._facts = self._demux(av)
         except (av.FFmpegError, ValueError, ArithmeticError):
             self._facts = None
         finally:
             self._tell(self._end)
 
-    def _demux(self) -> AudioFacts | None:
+    def _demux(self, av: ModuleType) -> AudioFacts | None:
         with av.open(self, mode="r", format=self._container, buffer_size=_BUFFER, options=_OPTIONS, metadata_errors="ignore") as source:
             if not source.streams.audio:
                 return None
             stream = source.streams.audio[0]
             self.codec = stream.codec_context.codec.canonical_name
-            ticks = self._count(source, stream)
+            ticks = self._count(av, source, stream)
             return AudioFacts(
                 codec=self.codec,
                 duration=round(float(ticks * stream.time_base), 3) if stream.time_base else 0.0,
@@ -93,7 +95,7 @@ class PacketCounter:
                 channels=stream.codec_context.channels,
             )
 
-    def _count(self, source: Any, stream: Any) -> int:
+    def _count(self, av: ModuleType, source: Any, stream: Any) -> int:
         """Add up the packets' durations; a stream that breaks off counts as far as it goes."""
         ticks = 0
         with suppress(av.FFmpegError):

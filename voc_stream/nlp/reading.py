@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -36,7 +36,14 @@ _MOST_EXCLAMATIONS = 7
 
 _PART = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*|[:;=][-^]?[()\[\]DPp/\\|]", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*$|;$")
+_MARK = "\x00"
+_BETWEEN = f" {_MARK} "
+# Its code, below all others.
+_AT_MARK = -(1 << 31)
 _REMEMBERED_PIECES = 50_000
+# What may follow a number, and one that is no known word.
+_MARKS = ".,;:!?"
+_SOME_NUMBER = "0000000"
 _LONGEST_REMEMBERED = 32
 
 
@@ -128,18 +135,18 @@ class WordReader:
         self.vocabulary = vocabulary
         self._pieces = _Pieces(vocabulary.numbers)
 
-    def read(self, texts: Iterable[str]) -> Words:
+    def read(self, texts: Sequence[str]) -> Words:
         """Read texts; a line's end is a sentence's end."""
         if self._pieces.full:
             self._pieces = _Pieces(self.vocabulary.numbers)
         known = self._pieces
-        pieces: list[str] = []
-        ends = [0]
-        for text in texts:
-            pieces += (text.replace("\n", " . ") if "\n" in text else text).split()
-            ends.append(len(pieces))
-        codes: Integers = np.array(list(map(known.__getitem__, pieces)), dtype=np.int32)
-        return _spread(codes, np.array(ends), known.several)
+        # All at once, with something between two texts that no text holds.
+        whole = _BETWEEN.join(text.replace(_MARK, " ") if _MARK in text else text for text in texts)
+        pieces = (whole.replace("\n", " . ") if "\n" in whole else whole).split()
+        codes: Integers = np.fromiter(map(known.__getitem__, pieces), np.int32, len(pieces))
+        marks = np.flatnonzero(codes == _AT_MARK)
+        ends = np.concatenate(([0], marks - np.arange(len(marks)), [len(codes) - len(marks)]))
+        return _spread(codes[codes != _AT_MARK] if len(marks) else codes, ends[: len(texts) + 1], known.several)
 
 
 def _spread(codes: Integers, ends: Longs, several: Mapping[int, array[int]]) -> Words:
@@ -170,6 +177,7 @@ class _Pieces(dict[str, int]):
         self._numbers = numbers
         self._next = count(-1, -1)
         self._held = 0
+        self[_MARK] = _AT_MARK
         self.several: dict[int, array[int]] = {}
 
     @property
@@ -178,9 +186,13 @@ class _Pieces(dict[str, int]):
         return len(self) + self._held >= _REMEMBERED_PIECES
 
     def __missing__(self, piece: str) -> int:
-        if piece.isdecimal() and piece.isascii() and piece not in self._numbers:
-            # Numbers hardly come again.
-            return _SMALL | UNKNOWN
+        digits = piece.rstrip(_MARKS)
+        if digits.isdecimal() and digits.isascii() and digits not in self._numbers:
+            # Numbers hardly come again, and all that nobody knows are one word: what is remembered is how they end.
+            return self[f"{_SOME_NUMBER}{piece[len(digits) :]}"] if digits != _SOME_NUMBER else self._remembered(piece)
+        return self._remembered(piece)
+
+    def _remembered(self, piece: str) -> int:
         codes = self._read(piece.replace("\u2019", "'"))
         if len(codes) == 1:
             code = codes[0]

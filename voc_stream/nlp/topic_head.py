@@ -112,6 +112,7 @@ class TopicHead:
         for column, mark in enumerate(marks, start=columns + 2):
             for gram, value in mark.items():
                 self._table[place(gram), column] = value
+        self._tells = self._table.any(axis=1)
 
     def judge(self, words: Words) -> Judged:
         """Judge texts: a batch costs little more than one."""
@@ -122,11 +123,14 @@ class TopicHead:
         return Judged(odds / odds.sum(axis=1, keepdims=True), sums[:, columns + 1], sums[:, columns + 2 :])
 
     def _sums(self, words: Words) -> Floats:
-        starts = words.ends - words.lengths
-        filled = words.lengths > 0
-        sums = np.zeros((len(starts), self._table.shape[1]), np.float32)
-        if filled.any():
-            sums[filled] = np.add.reduceat(self._table.take(self._places(words), axis=0), 2 * starts[filled], axis=0)
+        places = self._places(words)
+        # Most words and pairs say nothing: their rows are zeros.
+        telling = np.flatnonzero(self._tells.take(places))
+        first, last = np.searchsorted(telling, (2 * (words.ends - words.lengths), 2 * words.ends))
+        told = last > first
+        sums = np.zeros((len(told), self._table.shape[1]), np.float32)
+        if told.any():
+            sums[told] = np.add.reduceat(self._table.take(places[telling], axis=0), first[told], axis=0)
         return sums
 
     def _places(self, words: Words) -> Integers:

@@ -21,9 +21,9 @@ from voc_stream.stages.annotation import NOTHING, Annotation
 RULE = "rule"
 UNSCORED = "unscored"
 
-# The event loop is free again after about so long, and a slice of so many characters takes about half of it.
+# The event loop is free again after about so long, and a slice of so many characters takes about as long.
 _BUSY_SECONDS = 0.005
-_SLICE_CHARACTERS = 40_000
+_SLICE_CHARACTERS = 100_000
 
 Said = tuple[str, float, str]
 """A topic, how sure it is (0 to 1), and who says so."""

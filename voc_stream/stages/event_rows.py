@@ -7,8 +7,11 @@ make, nothing is escaped and nothing parsed (docs/voc-storage.md has figures).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain
+from operator import attrgetter
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 
@@ -44,7 +47,6 @@ _ID_BYTES = 16
 # A double holds today's milliseconds to 0.0002: half a microsecond more, and what is cut off is what the time really has.
 _HALF_MICROSECOND = 0.0005
 _MOST_KEPT = 20_000
-_ZERO = bytes(4)
 _K = TypeVar("_K")
 
 
@@ -79,26 +81,27 @@ class EventBlock:
         """
         if not all(values):
             kept = [at for at, value in enumerate(values) if value]
-            if not kept:
-                return
             events, values = [events[at] for at in kept], [values[at] for at in kept]
             offsets, annotations = [offsets[at] for at in kept], [annotations[at] for at in kept]
+        if not events:
+            return
         count = len(events)
         incarnation, topic, partition = place
+        ids, times, tenants, agents, calls, customers = zip(*map(_said, events), strict=True)
         columns = (
-            _uuids(events),
-            _times(events),
+            _uuids(ids),
+            _times(times),
             np.full(count, processed_ms, "<i8").tobytes(),
             np.full(count, partition, "<i4").tobytes(),
             np.array(offsets, "<i8").tobytes(),
-            _words(event.tenant_id for event in events),
-            _words(str(type(event).__struct_config__.tag) for event in events),
+            _words(tenants),
+            b"".join(map(_tag.__getitem__, map(type, events))),
             _word[incarnation] * count,
             _word[topic] * count,
             *_annotated(annotations),
-            _words(event.agent_id for event in events),
-            _texts([event.call_id or "" for event in events]),
-            _texts([event.customer_id or "" for event in events]),
+            _words(agents),
+            _texts(calls),
+            _texts(customers),
         )
         for pieces, piece in zip(self._columns, columns, strict=False):
             pieces.append(piece)
@@ -113,37 +116,49 @@ class EventBlock:
         return b"".join((_length[len(COLUMNS)], _length[self._count], *chain.from_iterable((head, *pieces) for head, pieces in columns)))
 
 
-def _uuids(events: Sequence[VocEvent]) -> bytes:
+def _uuids(ids: Iterable[UUID]) -> bytes:
     """Return two little-endian halves an id, the upper one first."""
-    ids = b"".join([event.event_id.int.to_bytes(_ID_BYTES, "big") for event in events])
-    return np.frombuffer(ids, ">u8").astype("<u8").tobytes()
+    both = b"".join([each.int.to_bytes(_ID_BYTES, "big") for each in ids])
+    return np.frombuffer(both, ">u8").astype("<u8").tobytes()
 
 
-def _times(events: Sequence[VocEvent]) -> bytes:
+def _times(times: Iterable[datetime]) -> bytes:
     """Return milliseconds since 1970."""
-    seconds = np.array([event.timestamp.timestamp() for event in events])
+    seconds = np.array([time.timestamp() for time in times])
     return (seconds * 1000 + _HALF_MICROSECOND).astype("<i8").tobytes()
 
 
 def _annotated(annotations: Sequence[Annotation]) -> Iterator[bytes]:
-    """Return sources and language; then for feeling, confidence and topic which are not there, and what is."""
+    """Return sources and language; then for feeling, confidence and topic which are not there, and what is.
+
+    Most events say nothing: only what was made of the others is looked at.
+    """
     count = len(annotations)
-    if annotations.count(NOTHING) == count:
-        yield from (_word[word] * count for word in (NOTHING.sentiment_source, NOTHING.language, NOTHING.topic_source))
-        for nothing in (_ZERO, _ZERO, b"\x00"):
-            yield from (b"\x01" * count, nothing * count)
-        return
-    sentiments, sources, languages, topics, confidences, topic_sources = zip(*annotations, strict=True)
-    yield from map(_words, (sources, languages, topic_sources))
+    told = [at for at, annotation in enumerate(annotations) if annotation is not NOTHING]
+    sentiments, sources, languages, topics, confidences, topic_sources = zip(*[annotations[at] for at in told], strict=True) if told else ((),) * 6
+    for column, nothing in ((sources, NOTHING.sentiment_source), (languages, NOTHING.language), (topic_sources, NOTHING.topic_source)):
+        yield b"".join(_among(count, told, map(_word.__getitem__, column), _word[nothing]))
     for numbers in (sentiments, confidences):
-        yield _absent(numbers)
-        yield np.array([number or 0.0 for number in numbers], "<f4").tobytes()
-    yield _absent(topics)
-    yield _words(topics)
+        yield _absent(count, told, numbers)
+        there = np.zeros(count, "<f4")
+        there[told] = [number or 0.0 for number in numbers]
+        yield there.tobytes()
+    yield _absent(count, told, topics)
+    yield b"".join(_among(count, told, map(_word.__getitem__, topics), b"\x00"))
 
 
-def _absent(column: Sequence[object]) -> bytes:
-    return bytes([value is None for value in column])
+def _among(count: int, told: Sequence[int], column: Iterable[bytes], nothing: bytes) -> list[bytes]:
+    among = [nothing] * count
+    for at, text in zip(told, column, strict=True):
+        among[at] = text
+    return among
+
+
+def _absent(count: int, told: Sequence[int], column: Sequence[object]) -> bytes:
+    absent = bytearray(b"\x01" * count)
+    for at, value in zip(told, column, strict=True):
+        absent[at] = value is None
+    return bytes(absent)
 
 
 def _words(column: Iterable[str | None]) -> bytes:
@@ -151,10 +166,10 @@ def _words(column: Iterable[str | None]) -> bytes:
     return b"".join(map(_word.__getitem__, column))
 
 
-def _texts(column: Sequence[str]) -> bytes:
+def _texts(column: Sequence[str | None]) -> bytes:
     """Return ids, of at most 64 characters: where all are ASCII, a length is one character of its own."""
-    text = "".join([f"{_CHARACTER[len(value)]}{value}" for value in column])
-    return text.encode() if text.isascii() else b"".join([_string(value) for value in column])
+    text = "".join([f"{_CHARACTER[len(value)]}{value}" if value else "\0" for value in column])
+    return text.encode() if text.isascii() else b"".join([_string(value or "") for value in column])
 
 
 def _string(text: str) -> bytes:
@@ -186,6 +201,8 @@ def _varint(length: int) -> bytes:
 _CHARACTER = tuple(map(chr, range(0x80)))
 _length = _Kept(_varint)
 _word: _Kept[str | None] = _Kept(lambda text: _string(text or ""))
+_tag: _Kept[type[VocEvent]] = _Kept(lambda kind: _string(str(kind.__struct_config__.tag)))
+_said = attrgetter("event_id", "timestamp", "tenant_id", "agent_id", "call_id", "customer_id")
 # What stands before each run of bytes: a column's name and type; before the values of one with gaps, which follow the gaps, nothing.
 _HEADS = tuple(
     chain.from_iterable(

@@ -82,3 +82,17 @@ def test_what_is_remembered_is_bounded_in_number_and_length(reader: WordReader, 
     assert reader.read(["good"]).numbers.tolist() == [GOOD]
     assert len(reader._pieces) <= 10
     assert max(map(len, reader._pieces)) < 1000
+
+
+def test_of_numbers_is_remembered_how_they_end(reader: WordReader) -> None:
+    words = reader.read([f"{number}, {number}. {number}!! {number}" for number in range(1000, 1100)])
+    assert words.numbers.tolist() == [UNKNOWN] * 400
+    assert words.ends_sentence().tolist() == [False, True, True, False] * 100
+    assert words.exclamations().tolist() == [0, 0, 2, 0] * 100
+    assert len(reader._pieces) <= 5
+
+
+def test_texts_that_hold_what_stands_between_texts_are_told_apart(reader: WordReader) -> None:
+    words = reader.read(["good \x00 done", "\x00", "", "well\x00done \x00"])
+    assert words.lengths.tolist() == [2, 0, 0, 2]
+    assert words.numbers.tolist() == [GOOD, DONE, WELL, DONE]
