@@ -68,7 +68,7 @@ async def measure(warehouse: Warehouse, engine: int, rows: int) -> Report:
     """
     report = Report("bench-views")
     report.add({"rows": rows, "load_before": os.getloadavg()[0], "fill_s": await _fill(warehouse, rows)})
-    await _merged(warehouse)
+    await merged(warehouse)
     sizes = [(row["table"], row["rows"], row["parts"], row["mib"]) for row in await warehouse.query(_SIZES)]
     table("views: what is stored", ("table", "rows", "parts", "MiB"), sizes)
     summary = Summary(warehouse.query)
@@ -108,7 +108,8 @@ async def _fill(warehouse: Warehouse, rows: int) -> float:
     return time.monotonic() - began
 
 
-async def _merged(warehouse: Warehouse) -> None:
+async def merged(warehouse: Warehouse) -> None:
+    """Wait until the engine has merged what it wants to merge, `MERGED_SECONDS` at most."""
     deadline = time.monotonic() + MERGED_SECONDS
     quiet = 0
     while quiet < 5 and time.monotonic() < deadline:

@@ -28,6 +28,7 @@ from benchmarks.filling import fill
 from benchmarks.report import CONSOLE, Report, Target, line_of, percentile, say, table
 from benchmarks.rivals_part import PARTS
 from benchmarks.stored import Stored
+from benchmarks.views import merged
 from benchmarks.web_cores import Cores
 from benchmarks.web_readers import Readers
 from voc_stream.clients.clickhouse import Warehouse
@@ -75,6 +76,7 @@ def _seed(field: Field, events: int, calls: int) -> None:
         warehouse = Warehouse(field.settings)
         try:
             await seed_events.seed(warehouse, events=events, days=DAYS)
+            await merged(warehouse)
         finally:
             await warehouse.close()
 
