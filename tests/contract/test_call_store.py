@@ -207,6 +207,12 @@ async def test_the_timeline_tells_each_record_once_in_order(store: AnyCallStore)
     ]
 
 
+async def test_the_timeline_names_the_trace_where_there_is_one(store: AnyCallStore) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await put(store, enriched(by=at(1)), downloaded(by=replace(at(2), trace_id=trace)), errored(ID, by=replace(at(3), trace_id=trace)))
+    assert [entry.trace_id for entry in await store.timeline(ID)] == [None, trace, trace]
+
+
 async def test_a_call_without_a_tenant_takes_the_one_that_a_later_record_brings(store: AnyCallStore) -> None:
     await put(store, enriched(enriched_call(tenant_id="unassigned")), downloaded(), enriched(enriched_call(tenant_id="acme"), by=at(2)))
     await store.apply([enriched(enriched_call(tenant_id="globex"), by=at(3))])

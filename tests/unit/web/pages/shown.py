@@ -143,7 +143,7 @@ def timeline(**changes: Any) -> Timeline:
         hops=[
             hop("enrich", "enriched", 31.0, 31.0, 65.0),
             hop("download", "downloaded", 74.0, 43.0, 20.0, late=True, attempt=2, reason="the recorder answered 503"),
-            hop("score", "scored", 88.0, 14.0, 30.0),
+            hop("score", "scored", 88.0, 14.0, 30.0, trace_id="4bf92f3577b34da6a3ce929d0e0e4736"),
             hop("export", "exported", 90.1, 2.1, None),
         ],
     ).model_copy(update=changes)  # fmt: skip

@@ -243,6 +243,9 @@ class TestCall:
     def test_an_operator_sees_the_records(self, browse: Browse) -> None:
         assert "calls.raw 3@1042" not in page_of(browse(), CALL)
         assert "calls.raw 3@1042" in page_of(browse(ADMIN), CALL)
+        trace = "trace 4bf92f3577b34da6a3ce929d0e0e4736"
+        assert trace not in page_of(browse(), CALL)
+        assert page_of(browse(ADMIN), CALL).count(trace) == 1
 
     def test_the_original_is_for_those_who_may_see_it(self, browse: Browse, readings: Readings, audited: list[tuple[str, dict[str, Any]]]) -> None:
         assert "Show the original" not in page_of(browse(), CALL)
