@@ -42,6 +42,8 @@ DAYS = 90
 WHOLE_CALLS = 10_000
 # Measured at once, as fast as it goes, before anything else: half of it is the load.
 CAPACITY_EVENTS = 200_000
+# Without a backlog windows are no larger than this. At thousands of events a second those of 500, the default, would be ten inserts a second.
+WINDOW = 2000
 # Each event that is sent has a number of its own: one that is known is not stored again.
 ALONE, BESIDE, FLOODED, LOOKED_FOR = 10_000_000, 20_000_000, 30_000_000, 1_000_000
 # A look costs ClickHouse as much as a reader's question.
@@ -90,7 +92,7 @@ def _measure(field: Field, seconds: float) -> Report:
     bootstrap = list(field.settings.kafka_bootstrap)
     ours.make_topics(field, group, (TOPIC,))
     asyncio.run(fill(bootstrap, [TOPIC], ours.PARTITIONS, voc_events.records(CAPACITY_EVENTS)))
-    with ours.our_worker(field, group, (TOPIC,), {"WEB_ENABLED": "true", "HTTP_PORT": str(port)}) as worker:
+    with ours.our_worker(field, group, (TOPIC,), {"WEB_ENABLED": "true", "HTTP_PORT": str(port), "BATCH_SIZE": str(WINDOW)}) as worker:
         stored = Stored(field.settings, group)
         rate = _capacity(stored, worker) / 2
         wait_open(port)
