@@ -6,11 +6,13 @@ import asyncio
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tests.integration.pipeline.pipeline import Pipeline, decoded
+from tests.integration.pipeline.shown import shown
 from tests.integration.pipeline.store import BucketView
 from voc_stream import topics
 from voc_stream.clients.call_customers import read_customers
@@ -27,14 +29,21 @@ EVENT_CANARIES = (
 KINDS = ("stereo", "silent", "text")
 
 
-async def test_no_customer_data_in_clear_in_databases_s3_logs_topics_and_headers(pipeline: Pipeline, bucket: BucketView) -> None:
+async def test_no_customer_data_in_clear_in_databases_s3_logs_metrics_topics_headers_and_on_pages(
+    pipeline: Pipeline, bucket: BucketView, tmp_path: Path
+) -> None:
     call_ids = [call["inum"] for kind in KINDS for call in await pipeline.record(kind)]
     rows = await pipeline.until_settled(call_ids)
+    tenants = {row["tenant_id"] for row in await pipeline.rows("SELECT tenant_id FROM call WHERE call_id = ANY($1)", call_ids)}
+    pages = await shown(pipeline, tmp_path, tenants, call_ids, "thank")
+    assert {text[:3] for name, text in pages.items() if name.endswith(tuple(call_ids))} >= {"200"}
     found = {
         "PostgreSQL": _canaries(await _postgres(pipeline)),
         "ClickHouse": _canaries(await _clickhouse(pipeline.settings)),
         "S3": _canaries([text for row in rows.values() if row.s3_key for text in await _described(bucket, row.s3_key)]),
         "the worker's log": _canaries([pipeline.worker.log.read_text(errors="replace")]),
+        "metrics": _canaries([await asyncio.to_thread(pipeline.worker.metrics)]),
+        **{place: _canaries([text]) for place, text in pages.items()},
         "udfs in calls.polled and calls.raw": _canaries(await _values(pipeline, call_ids, topics.CALLS_POLLED, topics.CALLS_RAW), UDFS),
         "topics after enrichment": _canaries(
             await _values(pipeline, call_ids, topics.CALLS_ENRICHED, topics.AUDIO_READY, topics.SCORING_RESULTS, topics.VOC_CALLS)
@@ -62,7 +71,7 @@ async def test_the_customer_s_data_is_kept_sealed_for_its_row_and_column_and_ope
     assert vault.open(decoded(polled)["sealed_udfs"], bound_to=on_the_wire(call_id)) == udfs
 
 
-async def test_planted_names_and_numbers_in_events_that_pass_and_in_events_that_fail_are_in_clear_nowhere(pipeline: Pipeline) -> None:
+async def test_planted_names_and_numbers_in_events_that_pass_and_in_events_that_fail_are_in_clear_nowhere(pipeline: Pipeline, tmp_path: Path) -> None:
     tenant = f"canary-{uuid.uuid4().hex[:8]}"
     texts = {
         "transcript": "Zebedee Quillfeather, card 4012 8888 8888 1881, phone 415-555-0186, zq.canary@example.org, four one five double five nine",
@@ -93,8 +102,12 @@ async def test_planted_names_and_numbers_in_events_that_pass_and_in_events_that_
     await pipeline.until("events and dead letters are stored", stored)
     metrics = await asyncio.to_thread(pipeline.worker.metrics)
     headers = [value.decode(errors="replace") for letter in letters.values() for name, value in letter.headers if name.startswith("voc-dlq-")]
+    pages = await shown(pipeline, tmp_path, [tenant], ["c1"], "card")
+    assert "[name]" in pages[f"{tenant} /search?q=card"]
+    assert pages[f"{tenant} /desk/letters"].startswith("200")
     found = {
-        "ClickHouse": _canaries([str(row) for row in rows], EVENT_CANARIES),
+        **{place: _canaries([text], EVENT_CANARIES) for place, text in pages.items()},
+        "ClickHouse": _canaries(await _clickhouse(pipeline.settings), EVENT_CANARIES),
         "PostgreSQL": _canaries(await _postgres(pipeline), EVENT_CANARIES),
         "the worker's log": _canaries([pipeline.worker.log.read_text(errors="replace")], EVENT_CANARIES),
         "metrics": _canaries([metrics], EVENT_CANARIES),
@@ -120,9 +133,14 @@ async def _postgres(pipeline: Pipeline) -> list[str]:
 
 
 async def _clickhouse(settings: Settings) -> list[str]:
+    """Every row of every table, as text."""
     warehouse = Warehouse(settings)
     try:
-        return [row["text"] for row in await warehouse.query("SELECT toString(tuple(*)) AS text FROM call_scores")]
+        tables = await warehouse.query("SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'")
+        names = [table["name"] for table in tables]
+        assert {"call_scores", "call_composite", "voc_events", "voc_sums", "voc_minutes"} <= set(names)
+        statements = [f"SELECT toString(tuple(*)) AS text FROM {name}" for name in names]  # noqa: S608 - our own names
+        return [row["text"] for statement in statements for row in await warehouse.query(statement)]
     finally:
         await warehouse.close()
 
