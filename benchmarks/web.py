@@ -71,19 +71,20 @@ def main(events: int, calls: int, seconds: float) -> None:
 
 def _seed(field: Field, events: int, calls: int) -> None:
     began = time.monotonic()
-    asyncio.run(seed_calls.seed(field.settings.postgres_dsn.get_secret_value(), calls=calls, days=DAYS, whole=min(calls, WHOLE_CALLS)))
-    say(f"web: {calls:,} calls after {time.monotonic() - began:.0f} s")
 
-    async def seed() -> None:
+    async def seed_both() -> None:
         warehouse = Warehouse(field.settings)
+        dsn = field.settings.postgres_dsn.get_secret_value()
         try:
-            await seed_events.seed(warehouse, events=events, days=DAYS)
+            await asyncio.gather(
+                seed_calls.seed(dsn, calls=calls, days=DAYS, whole=min(calls, WHOLE_CALLS)), seed_events.seed(warehouse, events=events, days=DAYS)
+            )
             await merged(warehouse)
         finally:
             await warehouse.close()
 
-    asyncio.run(seed())
-    say(f"web: {events:,} events after {time.monotonic() - began:.0f} s")
+    asyncio.run(seed_both())
+    say(f"web: {calls:,} calls and {events:,} events after {time.monotonic() - began:.0f} s")
 
 
 def _measure(field: Field, seconds: float) -> Report:
