@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.integration.partitions.growing import Growing, Keyed, by_partition, polled
 from tests.integration.voc.test_windows import ids, values
 from tests.tally import Tally
@@ -11,6 +13,8 @@ from voc_stream import topics
 
 MOMENTS = ("checked", "letters", "changelog", "half the rows", "rows", "topics")
 KILLS = (*((moment, topics.EVENTS) for moment in MOMENTS), ("half the rows", topics.CALLS))
+# Nothing written but that it begins, and everything written but that it is done.
+LOOKED = ("checked", "topics")
 
 
 def keyed(first: int, count: int) -> Keyed:
@@ -18,6 +22,7 @@ def keyed(first: int, count: int) -> Keyed:
     return [(b"call-%d" % (number % 50), value) for number, value in enumerate(values(first, count), first)]
 
 
+@pytest.mark.timeout(900)
 async def test_killed_at_every_step_the_growth_goes_on_and_no_event_or_call_is_lost_or_taken_twice(growing: Growing, tally: Tally) -> None:
     line = growing.line
     before, calls = keyed(0, 2000), polled(range(100))
@@ -46,6 +51,8 @@ async def test_killed_at_every_step_the_growth_goes_on_and_no_event_or_call_is_l
     assert "not now" not in said
     for number, (moment, family) in enumerate(KILLS):
         await growing.killed(moment, family)
+        if moment not in LOOKED:
+            continue
         log = await line.ended(line.start(f"refused-{number}", **growing.environment))
         assert f"voc-stream: the topics of {topics.EVENTS} are growing from 2 to 6 partitions, and that is not finished" in log
         assert "Traceback" not in log
@@ -80,13 +87,13 @@ async def test_killed_at_every_step_the_growth_goes_on_and_no_event_or_call_is_l
 async def test_they_are_never_taken_away_and_grow_to_a_multiple_only(growing: Growing) -> None:
     growing.want(3)
     code, said = await growing.command("partitions", "--apply")
-    assert code == 1
+    assert code == 1, said
     assert "events: 2 partitions cannot become 3, only a multiple: 4, 6, 8 ... (KAFKA_EVENT_PARTITIONS)" in said
     assert "recordings: grown from 2 to 3 partitions" in said
 
     growing.want(1)
     code, said = await growing.command("partitions", "--apply")
-    assert code == 1
+    assert code == 1, said
     assert "recordings: audio.ready has 3 partitions and KAFKA_RECORDING_PARTITIONS is 1: they are never taken away; set it to 3" in said
     assert await growing.counts_of([topics.AUDIO_READY, topics.CALLS_RAW, growing.line.topic]) == {
         topics.AUDIO_READY: 3, topics.CALLS_RAW: 2, growing.line.topic: 2,
