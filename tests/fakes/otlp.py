@@ -37,6 +37,7 @@ class Receiver:
 
     Attributes:
         answer: the status of the next answers.
+        answering: while it is not set nobody gets an answer.
         authorization: of the last request.
     """
 
@@ -47,10 +48,12 @@ class Receiver:
     path: str = ""
     resource: dict[str, Any] = field(default_factory=dict)
     spans: list[Told] = field(default_factory=list)
+    answering: threading.Event = field(default_factory=threading.Event)
     _came: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self, path: str, authorization: str | None, body: bytes) -> int:
-        """Note a request."""
+        """Note a request, when it may be answered."""
+        self.answering.wait(PATIENCE_SECONDS)
         request = ExportTraceServiceRequest.FromString(body)
         with self._came:
             self.requests += 1
@@ -80,6 +83,7 @@ class Receiver:
 def otlp_receiver() -> Iterator[Receiver]:
     """Lend a receiver; it listens at `url`."""
     receiver = Receiver()
+    receiver.answering.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -98,6 +102,7 @@ def otlp_receiver() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.answering.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -179,6 +179,18 @@ async def test_failures_are_counted_and_a_receiver_that_is_back_gets_what_comes_
     assert [span.attributes[CALL_ID] for span in receiver.spans] == ["told"]
 
 
+async def test_the_end_of_the_worker_does_not_wait_for_a_receiver_that_does_not_answer(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otel, "CLOSE_SECONDS", 0.05)
+    receiver.answering.clear()
+    async with traced(receiver.url) as made:
+        span = made.call("poll", "c1", {})
+        assert span is not None
+        span.end()
+    assert receiver.spans == []
+    receiver.answering.set()
+    assert len(receiver.until(bool)) == 1
+
+
 def test_the_version_is_the_project_s() -> None:
     import tomllib
     from pathlib import Path
