@@ -12,7 +12,7 @@ import asyncpg
 from voc_stream.clients.postgres import Connection, Database
 from voc_stream.clients.reader import reading
 from voc_stream.services.kept import Kept
-from voc_stream.services.reading_answers import AgentDay, AgentReport, Agents, AgentShown
+from voc_stream.services.reading_sums import AgentDay, AgentReport, Agents, AgentShown
 from voc_stream.stages.days import Days
 from voc_stream.stages.ranking import NO_SCORES, Field, Scores, ranks
 

@@ -11,7 +11,7 @@ import asyncpg
 from voc_stream.clients.postgres import Database
 from voc_stream.clients.reader import reading
 from voc_stream.services.kept import Kept
-from voc_stream.services.reading_answers import DayTotals, Overview, Topics, TopicShown, Totals
+from voc_stream.services.reading_sums import DayTotals, Overview, Topics, TopicShown, Totals
 from voc_stream.stages.days import Days
 from voc_stream.stages.two_minutes import BUDGET_SECONDS
 

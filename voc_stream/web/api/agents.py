@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from voc_stream.services.reading_answers import AgentReport, Agents, AgentShown, Overview, Topics, TopicShown
+from voc_stream.services.reading_sums import AgentReport, Agents, AgentShown, Overview, Topics, TopicShown
 from voc_stream.web.api.here import OR_CSV, AskedDays, AskedDaysInForm, AtReadings, one_page, up_to_now
 from voc_stream.web.csv_rows import csv_answer
 from voc_stream.web.problems import NotFound

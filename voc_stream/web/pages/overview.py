@@ -13,8 +13,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from voc_stream.services.reading_answers import DayTotals, Overview, Totals
 from voc_stream.services.reading_calls import CallsAsked
+from voc_stream.services.reading_sums import DayTotals, Overview, Totals
 from voc_stream.stages.days import MOST_DAYS
 from voc_stream.web import texts
 from voc_stream.web.api.here import readings_of, up_to_now

@@ -19,13 +19,11 @@ from voc_stream.services.reading_answers import (
     CallShown,
     CallsPage,
     Composed,
-    DayTotals,
     EvidenceShown,
     Felt,
     Hit,
     Hop,
     ItemShown,
-    Overview,
     Part,
     RecordingShown,
     ScoreCard,
@@ -33,13 +31,13 @@ from voc_stream.services.reading_answers import (
     Segment,
     Snippet,
     Timeline,
-    Totals,
     TranscriptShown,
     TurnShown,
     Version,
 )
 from voc_stream.services.reading_calls import CallsAsked
 from voc_stream.services.reading_search import SearchAsked
+from voc_stream.services.reading_sums import DayTotals, Overview, Totals
 from voc_stream.stages.changes import Status
 from voc_stream.stages.days import Days
 from voc_stream.stages.tenants import TenantMap
