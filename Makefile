@@ -21,7 +21,7 @@ SEED ?=
 MINUTES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit test-compat check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ test: setup ## Run every test: in two lanes side by side, since those on the rea
 
 test-unit: setup ## Run the tests that need no servers
 	@$(BIN)/pytest -q
+
+test-compat: setup ## A worker of the release before beside one of this one: out and back, and everything is counted
+	@$(BIN)/pytest -q --integration -m compatibility tests/compatibility
 
 check: setup ## Lint, types, import direction, migrations, deploy files, documentation, licences, known weaknesses
 	@$(BIN)/ruff check .

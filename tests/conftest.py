@@ -1,6 +1,6 @@
 """``pytest`` alone runs what needs no servers; ``pytest --integration`` runs the rest, too, on one stack for the whole session.
 
-What is marked ``chaos`` takes minutes: it runs only where ``-m`` asks for it, and in `make chaos`.
+What is marked ``chaos`` or ``compatibility`` takes minutes: it runs only where ``-m`` asks for it, and in `make chaos` and `make test-compat`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from voc_stream.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 _CHAOS = ROOT / "tests" / "chaos"
-_NEEDS_STACK = (ROOT / "tests" / "integration", ROOT / "tests" / "browser", _CHAOS)
+_COMPATIBILITY = ROOT / "tests" / "compatibility"
+_NEEDS_STACK = (ROOT / "tests" / "integration", ROOT / "tests" / "browser", _COMPATIBILITY, _CHAOS)
 _OWN_STACKS = ROOT / ".stack-test"
 # A younger folder may belong to a session beside this one whose stack has not begun yet.
 _BEGINNING_SECONDS = 120
@@ -36,17 +37,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what lies under integration/, browser/ and chaos/; leave out what was not asked for."""
+    """Mark what lies under integration/, browser/, compatibility/ and chaos/; leave out what was not asked for."""
     for item in items:
         if any(folder in item.path.parents for folder in _NEEDS_STACK):
             item.add_marker(pytest.mark.integration)
         if _CHAOS in item.path.parents:
             item.add_marker(pytest.mark.chaos)
+        if _COMPATIBILITY in item.path.parents:
+            item.add_marker(pytest.mark.compatibility)
     unwanted = set()
     if not config.getoption("--integration"):
         unwanted.add("integration")
     if "chaos" not in config.getoption("markexpr") and not config.getoption("--chaos"):
         unwanted.add("chaos")
+    if "compatibility" not in config.getoption("markexpr"):
+        unwanted.add("compatibility")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unwanted)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

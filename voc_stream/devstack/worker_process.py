@@ -49,10 +49,12 @@ class WorkerProcess:
         state_dir: where it keeps its tables; kept over restarts.
         log: its output is appended here.
         settings: environment on top; WEB_ENABLED=true starts the people's side, too.
+        code: the folder that holds the worker; by default this one's.
     """
 
-    def __init__(self, stack_dir: Path, state_dir: Path, log: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, stack_dir: Path, state_dir: Path, log: Path, settings: Mapping[str, str] | None = None, *, code: Path | None = None) -> None:
         self.port = free_port()
+        self._code = code or ROOT
         self.log = log
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         where = {"STACK_DIR": str(stack_dir), "STATE_DIR": str(state_dir), "OPERATOR_PORT": str(self.port), "WEB_ENABLED": "false"}
@@ -72,7 +74,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "faust", "-A", "voc_stream", "worker", "-l", "info"],
-                cwd=ROOT,
+                cwd=self._code,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
