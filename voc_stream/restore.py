@@ -194,7 +194,7 @@ async def _forget_again(settings: Settings, since: datetime, restored: Collectio
             again = ForgettingAgain(client if CLICKHOUSE in restored else None, db, vault, objects, _actor(), postgres=POSTGRES in restored)
             done = await again.forget(entries)
     except OutsideError as error:
-        reason = f"{error.reason}; do not start a worker yet, because who was forgotten since is still in there: forget-again goes on"
+        reason = f"{error.reason}; do not start a worker yet, because who was forgotten since is still in there: forget-again, then rewind --restored"
         raise RejectedError(error.dependency, reason) from error
     finally:
         for client_ in (objects, warehouse, db):

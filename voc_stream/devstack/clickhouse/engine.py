@@ -118,18 +118,28 @@ class _ThreadSession:
         self._chdb, self._database, self._settings = None, "", {}
 
     def _reconcile(self, statement: Statement) -> None:
+        if self._chdb is not None:
+            try:
+                self._prepare(statement)
+            except RuntimeError:
+                self.close()  # half of it may be applied; and a session whose database was dropped cannot even leave it
+            else:
+                return
         try:
-            if self._chdb is None:
-                from chdb.session import Session
-
-                self._chdb = Session(str(self._path))
-            self._apply(statement.settings)
-            if statement.database != self._database:
-                self._chdb.query(f"USE {_identifier(statement.database)}")
-                self._database = statement.database
+            self._prepare(statement)
         except RuntimeError:
-            self.close()  # half of it may be applied
+            self.close()
             raise
+
+    def _prepare(self, statement: Statement) -> None:
+        if self._chdb is None:
+            from chdb.session import Session
+
+            self._chdb = Session(str(self._path))
+        self._apply(statement.settings)
+        if statement.database != self._database:
+            self._chdb.query(f"USE {_identifier(statement.database)}")
+            self._database = statement.database
 
     def _apply(self, wanted: Mapping[str, str]) -> None:
         gone = [f"{name} = DEFAULT" for name in self._settings if name not in wanted]
