@@ -22,6 +22,7 @@ from voc_stream import restrict as restricting
 from voc_stream import rewind as rewinding
 from voc_stream import rotate as rotating
 from voc_stream import schemas as schema_writer
+from voc_stream.capacity import command as capacity_command
 from voc_stream.errors import OutsideError
 from voc_stream.generator import send
 from voc_stream.runtime.publisher import Publisher
@@ -182,6 +183,11 @@ def _attach_privacy(app: Any, settings: Settings) -> None:
 
 def _attach_operating(app: Any, settings: Settings) -> None:
     """Add what an operator does to a running pipeline."""
+
+    @app.command(*capacity_command.OPTIONS)
+    async def capacity(self: Any, **asked: Any) -> None:  # noqa: ARG001
+        """Tell what a load takes: partitions, workers, cores, memory, disks, and what that costs at your prices."""
+        await _run(partial(capacity_command.run, **asked), settings)
 
     @app.command(*dead_letters.OPTIONS)
     async def dlq(self: Any, **order: Any) -> None:  # noqa: ARG001
