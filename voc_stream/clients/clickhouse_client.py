@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from clickhouse_connect.driver import create_async_client, options
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from voc_stream.clients.clickhouse_faults import translated
+from voc_stream.clients.octets import Octets
 from voc_stream.settings import Settings
 
 # The driver looks for these libraries at its first insert, and would load 70 MiB of what nothing here uses wherever they happen to be installed.
@@ -55,7 +56,7 @@ class ClickHouse:
             settings: of this insert.
         """
         async with self._lent() as client:
-            await client.raw_insert(table, columns, block, settings=dict(settings), fmt="Native")
+            await client.raw_insert(table, columns, cast("Any", Octets(block)), settings=dict(settings), fmt="Native")
 
     async def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query; its parameters are bound on the server (`{name:Type}`).

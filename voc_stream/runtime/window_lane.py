@@ -44,7 +44,7 @@ ROW_BYTES = 1 << 10
 MOST_BYTES = 4 << 20
 # With a backlog a window waits for so many, as long as they come one batch soon after the other: what a window costs besides its records,
 # here and in ClickHouse, is then a small part of it.
-LARGE_RECORDS = 2000
+LARGE_RECORDS = 3000
 SOON_SECONDS = 0.2
 # Records of the window by which a stage that paused itself is tried.
 TRIED_RECORDS = 50
