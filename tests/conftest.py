@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.tally import Tally
 from voc_stream.devstack.errors import StackError
@@ -34,6 +35,12 @@ _WITHOUT_WORDS = {"SCORER_ASR": "off"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--integration", action="store_true", help="also run the tests that need the stack's servers")
     parser.addoption("--chaos", action="store_true", help="also run the tests marked chaos, beside the others")
+
+
+def pytest_configure() -> None:
+    """Log stack traces without the values of variables: to write down a test's whole world takes seconds."""
+    *before, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*before, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

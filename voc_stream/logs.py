@@ -76,8 +76,11 @@ def configure_logging(settings: Settings) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     readable = settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty())
+    # The readable one's own way with stack traces shows the values of variables: personal data, and seconds of work.
     renderers: list[Any] = (
-        [structlog.dev.ConsoleRenderer()] if readable else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=True)]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if readable
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=True)]
     )
     config: dict[str, Any] = {
         "version": 1,

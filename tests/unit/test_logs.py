@@ -16,13 +16,13 @@ from voc_stream.logs import REDACTED, configure_logging, get_logger, redact
 from voc_stream.settings import Settings
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What a process with JSON logs writes; everything is as before afterwards."""
+@pytest.fixture(params=["json"])
+def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+    """What a process writes, JSON unless told otherwise; everything is as before afterwards."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level, structlog.get_config())
     structlog.reset_defaults()
-    config = configure_logging(Settings(_env_file=None, log_format="json"))
+    config = configure_logging(Settings(_env_file=None, log_format=request.param))
     stream = io.StringIO()
     config["handlers"]["stderr"]["stream"] = stream
     logging.config.dictConfig(config)
@@ -53,6 +53,18 @@ def test_lines_of_other_libraries_are_json_too(lines: io.StringIO) -> None:
     (line,) = told(lines)
 
     assert (line["event"], line["logger"], line["level"]) == ("it is ready", "faust.worker", "info")
+
+
+@pytest.mark.parametrize("lines", ["json", "console"], indirect=True)
+def test_a_stack_trace_holds_no_values(lines: io.StringIO) -> None:
+    customer = "Planted " + "Name"
+    try:
+        int(f"{customer:.0}seven")
+    except ValueError:
+        get_logger("tests.one").exception("failed")
+
+    assert "ValueError" in lines.getvalue()
+    assert customer not in lines.getvalue()
 
 
 def test_a_stack_trace_is_a_field_of_its_line(lines: io.StringIO) -> None:
