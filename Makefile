@@ -20,8 +20,12 @@ SEED ?=
 # make soak: so many minutes
 MINUTES ?=
 
+# make test-kafka-versions: what depends on the broker
+ON_KAFKA := tests/integration/devstack/test_kafka.py tests/integration/test_topic_admin.py tests/integration/runtime \
+            tests/integration/voc/test_windows.py tests/integration/voc/test_kafka_security.py tests/integration/voc/test_kafka_oauth.py
+
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit test-compat check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit test-compat test-kafka-versions check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +61,9 @@ test-unit: setup ## Run the tests that need no servers
 
 test-compat: setup ## A worker of the release before beside one of this one: out and back, and everything is counted
 	@$(BIN)/pytest -q --integration -m compatibility tests/compatibility
+
+test-kafka-versions: setup ## The runtime, exactly-once windows, transactions, TLS and tokens on Kafka 3.9 and 4.1
+	@for version in 3.9 ""; do DEVSTACK_KAFKA=$$version STACK_DIR=.stack-test/none $(BIN)/pytest -q --integration $(ON_KAFKA) || exit 1; done
 
 check: setup ## Lint, types, import direction, migrations, deploy files, documentation, licences, known weaknesses
 	@$(BIN)/ruff check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -36,4 +38,28 @@ async def test_a_topic_is_not_made_by_asking_for_it(stack: Stack) -> None:
         await admin.describe_topics([name])
         assert name not in await admin.list_topics()
     finally:
+        await admin.close()
+
+
+@pytest.mark.skipif("DEVSTACK_KAFKA" not in os.environ, reason="run on each Kafka by make test-kafka-versions")
+async def test_of_transactions_only_what_was_committed_is_read(stack: Stack) -> None:
+    bootstrap = stack.endpoints["KAFKA_BOOTSTRAP"]
+    topic = f"test-{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, 2, 1)])
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic, compression_type="lz4") as producer:
+            for value in (b"aborted", b"committed"):
+                await producer.begin_transaction()
+                for partition in range(2):
+                    await producer.send_and_wait(topic, value, partition=partition)
+                await (producer.commit_transaction() if value == b"committed" else producer.abort_transaction())
+        async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", isolation_level="read_committed") as consumer:
+            consumer.assign([TopicPartition(topic, partition) for partition in range(2)])
+            read = [await consumer.getone() for _ in range(2)]
+        assert [record.value for record in read] == [b"committed"] * 2
+        assert {record.partition for record in read} == {0, 1}
+    finally:
+        await admin.delete_topics([topic])
         await admin.close()

@@ -1,9 +1,10 @@
-"""A real broker that lets in nobody but by TLS with SCRAM, or by TLS with a certificate of its clients' own."""
+"""A real broker that lets in nobody but by TLS with SCRAM, with a certificate of its clients' own, or, when asked for, with a signed token."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import secrets
 import socket
 import subprocess
@@ -18,11 +19,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from voc_stream.devstack.parts.jars import cache_folder, java
+from tests.oidc import ISSUER, jwks, rsa_key
+from voc_stream.devstack.parts.jars import cache_folder, java, kafka_version
 from voc_stream.devstack.parts.kafka import render
 
 HOST = "127.0.0.1"
 USER = "voc-worker"
+AUDIENCE = "kafka"
+OAUTH = "org.apache.kafka.common.security.oauthbearer"
 MECHANISM = "SCRAM-SHA-512"
 _READY_SECONDS = 90.0
 
@@ -34,12 +38,14 @@ class SecureKafka:
     Attributes:
         scram: port of TLS with SCRAM.
         mutual: port of TLS with clients' certificates.
+        token: port of TLS with tokens (OAUTHBEARER) that `tests.oidc.rsa_key()` signed; None where there is none.
         password: of USER.
         folder: `ca.pem`, `client.pem` and `client.key`, and those of a stranger: `stranger.pem`, `stranger.key`.
     """
 
     scram: int
     mutual: int
+    token: int | None
     password: str
     folder: Path
 
@@ -54,6 +60,16 @@ class SecureKafka:
             "KAFKA_SSL_CA_FILE": str(self.folder / "ca.pem"),
         }
 
+    def by_token(self, **source: str) -> dict[str, str]:
+        """Return the settings of a client with a token; `source` says where it has it from."""
+        return {
+            "KAFKA_BOOTSTRAP": f"{HOST}:{self.token}",
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+            "KAFKA_SSL_CA_FILE": str(self.folder / "ca.pem"),
+            **source,
+        }
+
     def by_certificate(self, name: str = "client") -> dict[str, str]:
         """Return the settings of a client with a certificate."""
         return {
@@ -66,21 +82,24 @@ class SecureKafka:
 
 
 @asynccontextmanager
-async def secure_kafka(folder: Path) -> AsyncIterator[SecureKafka]:
+async def secure_kafka(folder: Path, *, tokens: bool = False) -> AsyncIterator[SecureKafka]:
     """Run a broker; its data and certificates are below the folder."""
-    scram, mutual, controller = free_ports(3)
-    broker = SecureKafka(scram, mutual, secrets.token_hex(12), folder)
+    scram, mutual, token, controller = free_ports(4)
+    broker = SecureKafka(scram, mutual, token if tokens else None, secrets.token_hex(12), folder)
     make_certificates(folder)
+    keys = folder / "jwks.json"
+    keys.write_text(json.dumps(jwks(rsa_key())))
     properties = folder / "server.properties"
     properties.write_text(render(folder / "data", scram, controller) + listeners(broker, controller), encoding="utf-8")
     log = (folder / "kafka.log").open("wb")
-    base = [java(), "-Xmx384m", "-XX:TieredStopAtLevel=1", "-cp", f"{cache_folder()}/*"]
+    allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}"
+    base = [java(), "-Xmx384m", "-XX:TieredStopAtLevel=1", allowed, "-cp", f"{cache_folder()}/*"]
     user = f"{MECHANISM}=[name={USER},password={broker.password}]"
     form = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", "c2VjdXJlLWthZmthLXRlcw", "--config", str(properties), "--add-scram", user]
     await asyncio.to_thread(subprocess.run, form, check=True, stdout=log, stderr=log, timeout=60)
     process = await asyncio.create_subprocess_exec(*base, "kafka.Kafka", str(properties), stdout=log, stderr=log)
     try:
-        await _listens(process, scram, mutual)
+        await _listens(process, scram, mutual, *([token] if tokens else []))
         yield broker
     finally:
         log.close()
@@ -92,13 +111,15 @@ async def secure_kafka(folder: Path) -> AsyncIterator[SecureKafka]:
 def listeners(broker: SecureKafka, controller: int) -> str:
     """Return the properties that differ from those of a broker that trusts everybody."""
     folder = broker.folder
+    doors = f"SCRAM://{HOST}:{broker.scram},MUTUAL://{HOST}:{broker.mutual}" + (f",TOKEN://{HOST}:{broker.token}" if broker.token else "")
     lines = {
-        "listeners": f"SCRAM://{HOST}:{broker.scram},MUTUAL://{HOST}:{broker.mutual},CONTROLLER://{HOST}:{controller}",
-        "advertised.listeners": f"SCRAM://{HOST}:{broker.scram},MUTUAL://{HOST}:{broker.mutual}",
-        "listener.security.protocol.map": "SCRAM:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT",
+        "listeners": f"{doors},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": doors,
+        "listener.security.protocol.map": "SCRAM:SASL_SSL,MUTUAL:SSL,TOKEN:SASL_SSL,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "MUTUAL",
         "sasl.enabled.mechanisms": MECHANISM,
         "listener.name.scram.scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+        **(_by_token(folder) if broker.token else {}),
         "listener.name.mutual.ssl.client.auth": "required",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(folder / "broker.pem"),
@@ -106,6 +127,24 @@ def listeners(broker: SecureKafka, controller: int) -> str:
         "ssl.truststore.location": str(folder / "ca.pem"),
     }
     return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+def _by_token(folder: Path) -> dict[str, str]:
+    own = "listener.name.token.oauthbearer"
+    lines = {
+        "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
+        f"{own}.sasl.jaas.config": f"{OAUTH}.OAuthBearerLoginModule required;",
+        f"{own}.sasl.server.callback.handler.class": f"{OAUTH}.OAuthBearerValidatorCallbackHandler",
+        f"{own}.sasl.oauthbearer.jwks.endpoint.url": (folder / "jwks.json").as_uri(),
+        f"{own}.sasl.oauthbearer.expected.issuer": ISSUER,
+        f"{own}.sasl.oauthbearer.expected.audience": AUDIENCE,
+        # A connection ends with its token, at the latest after this.
+        f"{own}.connections.max.reauth.ms": "60000",
+    }
+    if not kafka_version().startswith("3."):
+        # Left alone, Kafka 4.1.1 takes the clients' validator, which looks at neither signature nor audience.
+        lines[f"{own}.sasl.oauthbearer.jwt.validator.class"] = f"{OAUTH}.BrokerJwtValidator"
+    return lines
 
 
 def make_certificates(folder: Path) -> None:

@@ -47,8 +47,16 @@ async def test_jars_that_are_there_need_no_maven(kafka: Kafka) -> None:
     assert await ensure_jars(kafka) == cache_folder()
 
 
-def test_the_pom_pins_a_kafka_of_the_fourth_generation() -> None:
+def test_the_pom_pins_a_kafka_of_the_fourth_generation_and_the_third_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEVSTACK_KAFKA", raising=False)
     assert kafka_version().startswith("4.1.")
+    newest = cache_folder()
+    monkeypatch.setenv("DEVSTACK_KAFKA", "3.9")
+    assert kafka_version().startswith("3.9.")
+    assert cache_folder() != newest
+    monkeypatch.setenv("DEVSTACK_KAFKA", "2.8")
+    with pytest.raises(StackError, match=r"there is no pom-2\.8\.xml"):
+        kafka_version()
 
 
 def test_one_node_is_broker_and_controller_on_the_loopback_alone() -> None:

@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: by Maven from ``pom.xml``, once for this user."""
+"""Apache Kafka's jars: by Maven from ``pom.xml``, once for this user; DEVSTACK_KAFKA=3.9 takes ``pom-3.9.xml`` instead."""
 
 from __future__ import annotations
 
@@ -9,19 +9,33 @@ import shutil
 from pathlib import Path
 
 from voc_stream.devstack.child import Command
-from voc_stream.devstack.errors import MissingProgramError
+from voc_stream.devstack.errors import MissingProgramError, PartError
 from voc_stream.devstack.parts.base import Part
 
-POM = Path(__file__).parent.parent / "pom.xml"
+POMS = Path(__file__).parent.parent
 _MAVEN_SECONDS = 300.0
 
 
-def kafka_version(pom: Path = POM) -> str:
+def kafka_pom() -> Path:
+    """The pom of the Kafka that DEVSTACK_KAFKA names; by default that of the newest.
+
+    Raises:
+        PartError: there is none of that name.
+    """
+    named = os.environ.get("DEVSTACK_KAFKA")
+    pom = POMS / (f"pom-{named}.xml" if named else "pom.xml")
+    if not pom.exists():
+        raise PartError("kafka", f"DEVSTACK_KAFKA={named}: there is no {pom.name}")
+    return pom
+
+
+def kafka_version() -> str:
     """The version that the pom pins.
 
     Raises:
         ValueError: the pom names none.
     """
+    pom = kafka_pom()
     found = re.search(r"<kafka\.version>([\w.]+)</kafka\.version>", pom.read_text())
     if not found:
         msg = f"{pom} pins no kafka.version"
@@ -68,7 +82,7 @@ async def ensure_jars(part: Part) -> Path:
     draft = folder.with_name(f"{folder.name}.{os.getpid()}")
     try:
         goal = ("dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={draft}")
-        await part.run_tool(Command([maven, "-B", "-q", "-f", str(POM), *goal]), "fetching Kafka with Maven", _MAVEN_SECONDS)
+        await part.run_tool(Command([maven, "-B", "-q", "-f", str(kafka_pom()), *goal]), "fetching Kafka with Maven", _MAVEN_SECONDS)
         if not folder.exists():  # another stack may have been quicker
             draft.rename(folder)
     finally:
