@@ -134,7 +134,7 @@ soak: setup $(RIVALS)/.installed ## Load, trouble at random and planted personal
 schemas: setup ## Write the JSON Schemas of topics and events into docs/schemas
 	@$(BIN)/faust -A voc_stream schemas
 
-screenshots: setup ## Photograph each page of a demo into docs/img/pages, about eight minutes (CALLS=24)
+screenshots: setup ## Photograph each page of a demo into docs/img/pages, about eight minutes (CALLS=48)
 	@$(BIN)/python -m tests.browser.screenshots $(if $(CALLS),--calls $(CALLS))
 
 texts: setup ## Put what the pages say into the catalogues of voc_stream/web/texts, and list what wants a translation
