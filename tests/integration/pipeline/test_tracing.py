@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.otlp import Receiver, Told, otlp_receiver
+from tests.integration.pipeline.own_processes import scoring_process
 from tests.integration.pipeline.pipeline import Pipeline
 from tests.voc import call_value
 from voc_stream.services.reading_timeline import TimelineReading
@@ -29,9 +30,16 @@ def receiver() -> Iterator[Receiver]:
         yield lent
 
 
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A scoring service with words: a call without them has no event."""
+    with scoring_process(tmp_path_factory.mktemp("scoring"), {"SCORER_ASR": "tiny.en"}) as endpoints:
+        yield endpoints
+
+
 @pytest.fixture
-def worker_settings(receiver: Receiver) -> Mapping[str, str]:
-    return {"TRACING_ENDPOINT": receiver.url, "TRACING_RATIO": "1"}
+def worker_settings(receiver: Receiver, scorer: Mapping[str, str]) -> Mapping[str, str]:
+    return {"TRACING_ENDPOINT": receiver.url, "TRACING_RATIO": "1", **scorer}
 
 
 async def told_of(receiver: Receiver, trace_id: str, *names: str) -> dict[str, Told]:

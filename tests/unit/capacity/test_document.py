@@ -64,8 +64,6 @@ async def test_with_prices_it_tells_a_cost_and_what_had_none() -> None:
     assert "disk_gib_month" in lines[-2]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, ""), (0, "0"), (0.01, "under 0.1"), (0.263, "0.26"), (1.087, "1.09"), (1234.5, "1,234")]
-)
+@pytest.mark.parametrize(("value", "text"), [(None, ""), (0, "0"), (0.01, "under 0.1"), (0.263, "0.26"), (1.087, "1.09"), (1234.5, "1,234")])
 def test_numbers_are_short(value: float | None, text: str) -> None:
     assert shown(value) == text
