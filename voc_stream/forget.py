@@ -128,7 +128,8 @@ def _still_held(settings: Settings, done: Forgotten, now: datetime) -> list[str]
             by_seconds.setdefault(topic.retention_seconds, []).append(topic.name)
     for seconds, names in sorted(by_seconds.items()):
         lines.append(
-            f"still held by Kafka until {_day(now + timedelta(seconds=seconds))} at the latest, and not taken from it again: {', '.join(sorted(names))}"
+            f"still held by Kafka until {_day(now + timedelta(seconds=seconds))} at the latest, and not taken from it again: "
+            f"{', '.join(sorted(names))}"
         )
     until = now + timedelta(days=settings.backup_retention_days)
     lines.append(f"still held by backups until {_day(until)} (BACKUP_RETENTION_DAYS): those of PostgreSQL have the destroyed keys, too, wrapped")
