@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, KafkaError, NotCoordinatorForGroupError
 from aiokafka.partitioner import DefaultPartitioner
 
 from voc_stream.errors import OutageError, RejectedError
@@ -19,6 +19,8 @@ TIMEOUT_SECONDS = 30.0
 # Until every broker knows of new partitions.
 _SETTLE_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
+# A group has a coordinator soon, or another one.
+_SOON = frozenset(error.errno for error in (GroupLoadInProgressError, GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError))
 
 _default = DefaultPartitioner()
 
@@ -46,20 +48,22 @@ class PartitionAdmin:
         """Return how many are in a group."""
         with _translated():
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answers = await self._described(group)
-        groups = [each for answer in answers for each in answer.to_object()["groups"]]
+                groups = await self._described(group)
         if error := next((each["error_code"] for each in groups if each["error_code"]), 0):
             raise OutageError(NAME, f"does not say who is in the group {group} (error {error})")
         return sum(len(each["members"]) for each in groups)
 
-    async def _described(self, group: str) -> list[Any]:
+    async def _described(self, group: str) -> list[dict[str, Any]]:
         while True:
             try:
-                answers: list[Any] = await self._admin.describe_consumer_groups([group])
+                answers = await self._admin.describe_consumer_groups([group])
             except GroupCoordinatorNotAvailableError:  # a cluster's first group has none for some seconds
                 await asyncio.sleep(_LOOK_SECONDS)
-            else:
-                return answers
+                continue
+            groups = [each for answer in answers for each in answer.to_object()["groups"]]
+            if not any(each["error_code"] in _SOON for each in groups):
+                return groups
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def grow(self, wanted: Mapping[str, int]) -> None:
         """Give topics more partitions; those that have so many are left alone. Done when the brokers tell of them.

@@ -22,6 +22,7 @@ class Broker:
         self.topics = counts
         self.members = 1
         self.error = 0
+        self.soon: list[int] = []
         self.asked = 0
         self.refuses = False
 
@@ -38,7 +39,8 @@ class Broker:
         if self.asked < 3:
             raise GroupCoordinatorNotAvailableError
         (name,) = groups
-        described = (self.error, name, "Stable", "consumer", "faust", [MEMBER] * self.members, -1)
+        error = self.soon.pop() if self.soon else self.error
+        described = (error, name, "Stable", "consumer", "faust", [MEMBER] * self.members, -1)
         return [DescribeGroupsResponse_v3(throttle_time_ms=0, groups=[described])]
 
 
@@ -47,6 +49,14 @@ async def test_the_members_are_counted_as_soon_as_the_group_has_a_coordinator() 
     broker.members = 2
     assert await PartitionAdmin(broker).members("voc-processor") == 2
     assert broker.asked == 3
+
+
+@pytest.mark.parametrize("error", [14, 15, 16], ids=["loading", "none", "another"])
+async def test_a_coordinator_that_is_not_ready_is_asked_again(error: int) -> None:
+    broker = Broker()
+    broker.soon = [error] * 2
+    assert await PartitionAdmin(broker).members("voc-processor") == 1
+    assert broker.asked == 5
 
 
 async def test_a_group_that_must_not_be_looked_at_is_no_empty_group() -> None:
