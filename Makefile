@@ -25,7 +25,7 @@ ON_KAFKA := tests/integration/devstack/test_kafka.py tests/integration/test_topi
             tests/integration/voc/test_windows.py tests/integration/voc/test_kafka_security.py tests/integration/voc/test_kafka_oauth.py
 
 .DEFAULT_GOAL := help
-.PHONY: evaluate help setup demo stack clean-stack worker test test-unit test-compat test-kafka-versions check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
+.PHONY: evaluate help setup demo stack clean-stack worker test test-unit test-growth test-compat test-kafka-versions check format bench bench-calls bench-adaptive bench-views bench-web bench-runtime bench-sizes scale chaos chaos-calls chaos-voc soak schemas texts screenshots sbom docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ test: setup ## Run every test: in two lanes side by side, since those on the rea
 
 test-unit: setup ## Run the tests that need no servers
 	@$(BIN)/pytest -q
+
+test-growth: setup ## Topics grow while the command is killed at every step, and everything is counted
+	@$(BIN)/pytest -q --integration -m chaos tests/integration/partitions
 
 test-compat: setup ## A worker of the release before beside one of this one: out and back, and everything is counted
 	@$(BIN)/pytest -q --integration -m compatibility tests/compatibility

@@ -22,6 +22,7 @@ def keyed(first: int, count: int) -> Keyed:
     return [(b"call-%d" % (number % 50), value) for number, value in enumerate(values(first, count), first)]
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(900)
 async def test_killed_at_every_step_the_growth_goes_on_and_no_event_or_call_is_lost_or_taken_twice(growing: Growing, tally: Tally) -> None:
     line = growing.line
