@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TypeAlias
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.databases import empty_tables, own_schema
 from tests.fakes.call_store import FakeCallStore
@@ -29,6 +30,16 @@ def migrated(stack: Stack) -> Iterator[Settings]:
         with schema.locked(30):
             schema.apply()
         yield settings
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    """Return the address of an S3 server without buckets."""
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
 
 
 @pytest.fixture(params=BOTH)

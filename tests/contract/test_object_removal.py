@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from voc_stream.clients.object_removal import HeldObject
@@ -18,20 +17,11 @@ from voc_stream.settings import Settings
 UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
 @pytest.fixture
-async def store(server: str) -> AsyncIterator[ObjectStore]:
+async def store(s3_server: str) -> AsyncIterator[ObjectStore]:
     """A store in a new bucket with object lock, which brings versions with it."""
     name = f"locked-{uuid.uuid4().hex[:12]}"
-    made = ObjectStore(Settings(s3_endpoint_url=server, s3_access_key_id="key", s3_secret_access_key=SecretStr("secret"), s3_bucket=name))
+    made = ObjectStore(Settings(s3_endpoint_url=s3_server, s3_access_key_id="key", s3_secret_access_key=SecretStr("secret"), s3_bucket=name))
     await made.open()
     await made._client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     yield made

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from tests.fakes.object_store import FakeObjectStore
@@ -36,22 +35,13 @@ async def stream(data: bytes, size: int = 64 << 10) -> AsyncIterator[bytes]:
         yield data[at : at + size]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
 def settings(endpoint: str, **more: Any) -> Settings:
     return Settings(s3_endpoint_url=endpoint, s3_access_key_id="key", s3_secret_access_key=SecretStr("secret"), s3_bucket=BUCKET, **more)
 
 
 @pytest.fixture
-async def s3(server: str) -> AsyncIterator[ObjectStore]:
-    store = ObjectStore(settings(server))
+async def s3(s3_server: str) -> AsyncIterator[ObjectStore]:
+    store = ObjectStore(settings(s3_server))
     await store.open()
     await store._client.create_bucket(Bucket=BUCKET)
     yield store
@@ -145,8 +135,8 @@ class TestOfS3Alone:
         assert {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]} == {"agent_id": "O_Neil", "sha256": stored.sha256}
 
     @pytest.mark.parametrize("size", [1000, PART + 1000])
-    async def test_a_kms_key_is_used_where_one_is_set(self, server: str, s3: ObjectStore, size: int) -> None:
-        store = ObjectStore(settings(server, s3_sse="aws:kms", s3_kms_key_id="alias/recordings"))
+    async def test_a_kms_key_is_used_where_one_is_set(self, s3_server: str, s3: ObjectStore, size: int) -> None:
+        store = ObjectStore(settings(s3_server, s3_sse="aws:kms", s3_kms_key_id="alias/recordings"))
         await store.open()
         await store.put_stream("kms", stream(bytes(size)), content_type="audio/wav", metadata=metadata, tags=tags)
         head = await s3._client.head_object(Bucket=BUCKET, Key="kms")
@@ -194,8 +184,8 @@ class TestOfS3Alone:
         assert await s3.abort_orphans(timedelta(0)) == 1
         assert await self._uploads(s3) == 0
 
-    async def test_a_missing_bucket_is_an_outage_that_says_how_to_make_it(self, server: str) -> None:
-        store = ObjectStore(settings(server).model_copy(update={"s3_bucket": "nobody-made-it"}))
+    async def test_a_missing_bucket_is_an_outage_that_says_how_to_make_it(self, s3_server: str) -> None:
+        store = ObjectStore(settings(s3_server).model_copy(update={"s3_bucket": "nobody-made-it"}))
         await store.open()
         attempts = (
             store.probe(),

@@ -1,36 +1,26 @@
-"""Runs a stage over record batches: decode, work, store, publish, resolve; retries in place; nothing is acknowledged early (ADR 0002).
+"""Runs a stage over record batches, fairly over partitions: decode, bring to an effect, resolve; nothing is acknowledged early (ADR 0002).
 
-Per record the order is: the stage's work; PostgreSQL holds the change; the outputs (or the dead letter) are acknowledged; the
-record is resolved. An outage of a dependency closes its gate and the record waits; the unknown error ends the worker. A stage that
-dead-letters too much pauses itself before it writes the letters, and a tenant that does so, or is paused, is set aside (ADR 0017).
+The unknown error ends the worker. A tenant that dead-letters too much, or is paused, is set aside (ADR 0017).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
-from typing import Any, TypeAlias
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from voc_stream.errors import BusyError, OutageError, OutsideError, RejectedError, ThrottledError, TransientError
-from voc_stream.events.base import MalformedError, encode
+from voc_stream.events.base import MalformedError
 from voc_stream.logs import get_logger
 from voc_stream.runtime import metrics
 from voc_stream.runtime.aside import Aside
-from voc_stream.runtime.dead_letter import dead_letter_record, frames
-from voc_stream.runtime.gate import Gate
+from voc_stream.runtime.conclusion import Conclusion
+from voc_stream.runtime.dead_letter import frames
 from voc_stream.runtime.ledger import RecordBatch
-from voc_stream.runtime.letter_writing import write_letters
-from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.stage import Delivery, Stage, Surroundings
-from voc_stream.runtime.traced_calls import attempt_failed, begun, carrying, ending, tell_outcome
-from voc_stream.stages.changes import Change
-from voc_stream.stages.outcome import DeadLetter, Drop, Facts, Ok, Outcome, Retry
-from voc_stream.tracing.current import within
+from voc_stream.stages.outcome import DeadLetter, Facts
 
 logger = get_logger(__name__)
 
@@ -38,8 +28,6 @@ logger = get_logger(__name__)
 ABANDON_SECONDS = 5.0
 # Records of held tenants are worked on beside the others, in as many places as this part of the stage's.
 ASIDE_PART = 8
-
-Verdict: TypeAlias = tuple[Delivery, Outcome]
 
 
 class StageRunner:
@@ -55,6 +43,7 @@ class StageRunner:
         self._pausing: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._crashing: asyncio.Task[None] | None = None
+        self._conclusion = Conclusion(stage, around, pause=self._pause, progressed=self._progressed)
         self.last_progress = time.monotonic()
         if stage.adapted is None:
             metrics.CONCURRENCY_LIMIT.labels(stage.name).set(stage.in_flight)
@@ -138,6 +127,9 @@ class StageRunner:
             return
         self._pump()
 
+    def _progressed(self) -> None:
+        self.last_progress = time.monotonic()
+
     async def _crash(self, error: BaseException) -> None:
         await self._around.crash(error)
 
@@ -163,7 +155,7 @@ class StageRunner:
             taken = [one for one in taken if one.delivery.tenant_id not in held]
             self._set_aside(batch, aside)
         if taken:
-            await self._finish(taken)
+            await self._conclusion.reach([(one.delivery, one.letter) for one in taken])
         for one in taken:
             batch.resolve(one.index)
         self.last_progress = time.monotonic()
@@ -191,221 +183,9 @@ class StageRunner:
 
     async def _work_off_one(self, batch: RecordBatch, index: int) -> None:
         one = self._decoded(batch, index)
-        await self._finish([one])
+        await self._conclusion.reach([(one.delivery, one.letter)])
         batch.resolve(index)
         self.last_progress = time.monotonic()
-
-    async def _finish(self, taken: Sequence[_Taken]) -> None:
-        begun_now = [(begun(self._around.tracing, self.stage.name, one.delivery), one.letter) for one in taken]
-        with ending([delivery for delivery, _ in begun_now]):
-            await self._conclude([delivery for delivery, letter in begun_now if letter is None], [(d, letter) for d, letter in begun_now if letter])
-
-    async def _conclude(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict] = ()) -> None:
-        """Work until each delivery has an effect: passed, dropped or dead-lettered; and dead-letter what is malformed."""
-        with within(delivery.span for delivery in (*deliveries, *(one for one, _ in malformed))):
-            await self._conclude_all(deliveries, malformed)
-
-    async def _conclude_all(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict]) -> None:
-        attempt = 1
-        failing_since: datetime | None = None
-        served: dict[str, int] = {}
-        while True:
-            if await self._may_work(*self.stage.needs if deliveries else ()):
-                # An outage that others met: the first to fail after it is no more to blame than they are.
-                attempt = 1
-            now = self._around.now()
-            deliveries = [
-                replace(delivery, facts=replace(delivery.facts, attempt=attempt, now=now, failing_since=failing_since)) for delivery in deliveries
-            ]
-            try:
-                outcomes = await self.stage.work(deliveries) if deliveries else ()
-                retry = await self._settle([*zip(deliveries, outcomes, strict=True), *malformed])
-            except _HeldBackError as held:
-                deliveries = [delivery for delivery, _ in held.verdicts if delivery.event is not None]
-                malformed = [verdict for verdict in held.verdicts if verdict[0].event is None]
-                attempt = 1
-                continue
-            except (OutageError, ThrottledError, BusyError) as error:
-                await self._outlast(error)
-                attempt = 1
-                continue
-            except (TransientError, RejectedError) as error:
-                if (outage := await self._outage_behind(error)) is not None:
-                    await self._outlast(outage)
-                    attempt = 1
-                    continue
-                if len(deliveries) + len(malformed) > 1:
-                    await self._one_by_one(deliveries, malformed, error)
-                    return
-                retry = await self._failed(deliveries[0], error, served)
-            if retry is None:
-                return
-            metrics.RETRIES.labels(self.stage.name).inc()
-            self.last_progress = time.monotonic()  # an attempt that ended is not one that hangs
-            await self._pause(self._around.sleep(retry.delay))
-            attempt = 1 if retry is _ANEW else attempt + 1
-            failing_since = failing_since or now
-
-    async def _one_by_one(self, deliveries: Sequence[Delivery], malformed: Sequence[Verdict], error: OutsideError) -> None:
-        logger.info("a chunk failed as a whole: its records are tried one by one", stage=self.stage.name, records=len(deliveries), error=str(error))
-        if malformed:
-            await self._conclude([], malformed)
-        for delivery in deliveries:
-            await self._conclude([delivery])
-
-    async def _settle(self, concluded: Sequence[Verdict]) -> Retry | None:
-        """Make the outcomes true; what must be tried again is returned (a chunk of one only).
-
-        Raises:
-            _HeldBackError: the stage pauses itself rather than write these dead letters; all else is done.
-        """
-        changes: list[Change] = []
-        outgoing: list[Outgoing] = []
-        given_up: list[Verdict] = []
-        for delivery, outcome in concluded:
-            match outcome:
-                case Ok(change=change, out=out):
-                    changes += [change] if change is not None else []
-                    outgoing += [Outgoing(item.topic, item.key.encode(), encode(item.value), carrying(delivery)) for item in out]
-                case Drop():
-                    pass
-                case DeadLetter():
-                    given_up.append((delivery, outcome))
-                case Retry():
-                    if len(concluded) == 1:
-                        return outcome
-                    raise TransientError(self.stage.name, outcome.reason)
-        if changes:
-            await self._around.store.apply(changes)
-        await self._around.publisher.publish(outgoing)
-        self._count([verdict for verdict in concluded if verdict[0].event is not None])
-        if not self._may_give_up(given_up, passed=len(concluded) - len(given_up)):
-            raise _HeldBackError(given_up)
-        await self._give_up(given_up)
-        return None
-
-    async def _outage_behind(self, error: OutsideError) -> OutsideError | None:
-        """Ask the dependency itself after an attempt that failed: what is down would fail every record, and each would take a time-out to say so."""
-        gate = self._around.gates.get(error.dependency)
-        return await gate.is_down() if gate is not None and isinstance(error, TransientError) else None
-
-    async def _failed(self, delivery: Delivery, error: OutsideError, served: dict[str, int]) -> Retry | None:
-        """Ask the stage what a failed attempt leads to; an outage in disguise closes the gate instead of killing the record.
-
-        Args:
-            delivery: the record.
-            error: of a dependency that is well when it is asked.
-            served: how much each dependency had served this stage when it first failed the record; taken down here.
-        """
-        gate = self._around.gates.get(error.dependency)
-        serving = None if gate is None else gate.serving(self.stage.name)
-        if serving is not None and isinstance(error, TransientError):
-            serving.failed(delivery.name)
-            served.setdefault(error.dependency, serving.served)
-        verdict = self.stage.failed(delivery.event, error, delivery.facts, self._around.chance())
-        if isinstance(verdict, Retry):
-            attempt_failed(delivery, error)
-            logger.info("an attempt failed", stage=self.stage.name, **_fields(delivery), attempt=delivery.facts.attempt, reason=verdict.reason)
-            return verdict
-        if serving is not None:
-            if verdict.dependency is not None and serving.nobody(delivery.name, served.get(error.dependency, -1)):
-                await self._outlast(error)
-                served.clear()
-                return _ANEW
-            serving.dismiss(delivery.name)
-        given_up = [(delivery, replace(verdict, stack=frames(error)))]
-        if not self._may_give_up(given_up, passed=0):
-            return _ANEW
-        await self._give_up(given_up)
-        return None
-
-    def _may_give_up(self, given_up: Sequence[Verdict], *, passed: int) -> bool:
-        """Tell what became of a chunk; whether its dead letters may be written, or the stage pauses itself."""
-        dead = Counter(delivery.tenant_id for delivery, _ in given_up)
-        if not self._around.pauses.note(self.stage.name, passed, dead):
-            return False
-        if dead:
-            self._around.pauses.spend(self.stage.name, dead)
-        return True
-
-    async def _give_up(self, given_up: Sequence[Verdict]) -> None:
-        """Write dead letters, wait for their acknowledgement, then tell PostgreSQL; waits through outages, never skips."""
-        for delivery, outcome in given_up:
-            if not isinstance(outcome, DeadLetter):
-                continue
-            record = dead_letter_record(delivery.record, delivery.facts, self.stage.name, outcome)
-            await self._through_outages(partial(self._write_letter, record))
-            change = outcome.change
-            if change is not None:
-                try:
-                    await self._through_outages(partial(self._around.store.apply, [change]))
-                except RejectedError as error:
-                    logger.warning("the database refuses a dead letter's status", stage=self.stage.name, reason=str(error))
-            tell_outcome(delivery, outcome)
-            metrics.DEAD_LETTERS.labels(self.stage.name, outcome.error_type).inc()
-            metrics.RECORDS.labels(self.stage.name, "dead_letter").inc()
-            logger.warning("dead letter", stage=self.stage.name, **_fields(delivery), error_type=outcome.error_type, reason=outcome.reason)
-
-    async def _write_letter(self, letter: Outgoing) -> None:
-        around = self._around
-        await write_letters(
-            around.publisher,
-            [letter],
-            stage=self.stage.name,
-            kafka=self._gate("kafka"),
-            pauses=around.pauses,
-            wait=lambda seconds: self._pause(around.sleep(seconds)),
-        )
-
-    async def _through_outages(self, act: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            try:
-                await act()
-            except (OutageError, ThrottledError, TransientError) as error:
-                await self._outlast(error)
-            else:
-                return
-
-    async def _outlast(self, error: OutsideError) -> None:
-        """Close the gate of what failed and wait until it opens, whether or not the stage names it among its needs."""
-        gate = self._around.gates.get(error.dependency)
-        if gate is None:
-            raise error
-        gate.close(error)
-        await self._pause(gate.passed())
-
-    async def _may_work(self, *needs: str) -> bool:
-        """Wait until the stage is not paused and what it needs is well; say whether a gate was closed."""
-        pauses, name = self._around.pauses, self.stage.name
-        waited = False
-        while True:
-            if not pauses.is_open(name):
-                await self._pause(pauses.passed(name))
-            closed = [gate for need in (*needs, "kafka") if not (gate := self._gate(need)).is_open]
-            if not closed:
-                return waited
-            waited = True
-            await self._pause(closed[0].passed())
-
-    def _gate(self, dependency: str) -> Gate:
-        return self._around.gates[dependency]
-
-    def _measure_hop(self, delivery: Delivery) -> None:
-        ended_at: datetime | None = getattr(delivery.event, "ended_at", None)
-        if ended_at is not None:
-            metrics.HOP_SECONDS.labels(self.stage.name).observe((self._around.now() - ended_at).total_seconds())
-
-    def _count(self, concluded: Sequence[Verdict]) -> None:
-        if concluded:
-            for name in self.stage.needs:
-                self._gate(name).serving(self.stage.name).succeeded()
-        for delivery, outcome in concluded:
-            tell_outcome(delivery, outcome)
-            if isinstance(outcome, Ok):
-                self._measure_hop(delivery)
-                metrics.RECORDS.labels(self.stage.name, "ok").inc()
-            elif isinstance(outcome, Drop):
-                metrics.RECORDS.labels(self.stage.name, outcome.reason).inc()
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,28 +203,3 @@ class _Taken:
     index: int
     delivery: Delivery
     letter: DeadLetter | None
-
-
-class _HeldBackError(Exception):
-    """The stage pauses itself: these records are not dead-lettered now, but tried again after the pause."""
-
-    def __init__(self, verdicts: Sequence[Verdict]) -> None:
-        super().__init__(f"{len(verdicts)} dead letters are held back")
-        self.verdicts = verdicts
-
-
-# After an outage the attempts are counted anew: what failed during it is not held against the record.
-_ANEW = Retry(reason="the dependency was down", delay=0.0)
-
-
-def _fields(delivery: Delivery) -> dict[str, object]:
-    """Return the log fields that name a record."""
-    event = delivery.event
-    return {
-        "call_id": getattr(event, "call_id", None),
-        "tenant_id": getattr(event, "tenant_id", None),
-        "topic": delivery.facts.topic,
-        "partition": delivery.facts.partition,
-        "offset": delivery.facts.offset,
-        **({"trace_id": delivery.facts.trace_id} if delivery.facts.trace_id else {}),
-    }

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 import secrets
-import socket
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,16 +16,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.integration.kafka_broker import HOST, free_ports, kafka_broker
 from tests.oidc import ISSUER, jwks, rsa_key
-from voc_stream.devstack.parts.jars import cache_folder, java, kafka_version
+from voc_stream.devstack.parts.jars import kafka_version
 from voc_stream.devstack.parts.kafka import render
 
-HOST = "127.0.0.1"
 USER = "voc-worker"
 AUDIENCE = "kafka"
 OAUTH = "org.apache.kafka.common.security.oauthbearer"
 MECHANISM = "SCRAM-SHA-512"
-_READY_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -91,21 +87,11 @@ async def secure_kafka(folder: Path, *, tokens: bool = False) -> AsyncIterator[S
     keys.write_text(json.dumps(jwks(rsa_key())))
     properties = folder / "server.properties"
     properties.write_text(render(folder / "data", scram, controller) + listeners(broker, controller), encoding="utf-8")
-    log = (folder / "kafka.log").open("wb")
-    allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}"
-    base = [java(), "-Xmx384m", "-XX:TieredStopAtLevel=1", allowed, "-cp", f"{cache_folder()}/*"]
-    user = f"{MECHANISM}=[name={USER},password={broker.password}]"
-    form = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", "c2VjdXJlLWthZmthLXRlcw", "--config", str(properties), "--add-scram", user]
-    await asyncio.to_thread(subprocess.run, form, check=True, stdout=log, stderr=log, timeout=60)
-    process = await asyncio.create_subprocess_exec(*base, "kafka.Kafka", str(properties), stdout=log, stderr=log)
-    try:
-        await _listens(process, scram, mutual, *([token] if tokens else []))
+    options = [f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}"]
+    user = ["--add-scram", f"{MECHANISM}=[name={USER},password={broker.password}]"]
+    ports = [scram, mutual, *([token] if tokens else [])]
+    async with kafka_broker(properties, ports, java_options=options, format_options=user):
         yield broker
-    finally:
-        log.close()
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 def listeners(broker: SecureKafka, controller: int) -> str:
@@ -189,26 +175,3 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 def _key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-async def _listens(process: asyncio.subprocess.Process, *ports: int) -> None:
-    async with asyncio.timeout(_READY_SECONDS):
-        for port in ports:
-            while True:
-                assert process.returncode is None, "the broker ended: see kafka.log"
-                try:
-                    _, writer = await asyncio.open_connection(HOST, port)
-                except OSError:
-                    await asyncio.sleep(0.2)
-                    continue
-                writer.close()
-                break

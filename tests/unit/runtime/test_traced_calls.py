@@ -35,7 +35,7 @@ async def traced(world: World, receiver: Receiver, *batches: Batch) -> list[Told
     """Let a world work on batches with tracing; return the spans that came."""
     tracing = Tracing(settings(tracing_endpoint=receiver.url, tracing_ratio=0.0))
     await tracing.open()
-    world.runner._around = replace(world.runner._around, tracing=tracing)
+    world.trace(tracing)
     for batch in batches:
         world.runner.accept(batch.records)
     async with asyncio.timeout(10):
@@ -124,7 +124,7 @@ async def test_work_that_is_abandoned_says_so(make_world: MakeWorld, receiver: R
     world = make_world(work)
     tracing = Tracing(settings(tracing_endpoint=receiver.url))
     await tracing.open()
-    world.runner._around = replace(world.runner._around, tracing=tracing)
+    world.trace(tracing)
     world.runner.accept(Batch([record(0, headers=CARRIED)]).records)
     async with asyncio.timeout(5):
         await begun.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from aiokafka.structs import ConsumerRecord
@@ -20,6 +20,7 @@ from voc_stream.runtime.stage import Delivery, Failed, Stage, Surroundings, Work
 from voc_stream.stages.changes import At, Change, Parked
 from voc_stream.stages.outcome import Ok, Outcome, Publication
 from voc_stream.stages.retry import RetryPolicy
+from voc_stream.tracing.tracing import Tracing
 
 TOPIC = "notes"
 OUT = "notes.out"
@@ -185,18 +186,20 @@ class World:
         self.crashes: list[BaseException] = []
         self.crashed = asyncio.Event()
         stage = Stage("note", Decoder(Note), work, failed or by_policy(policy or RetryPolicy(attempts=3)), needs, in_flight, chunk, in_order)
-        self.runner = StageRunner(
-            stage,
-            Surroundings(
-                publisher=self.outside,
-                store=self.outside,
-                gates=self.gates,
-                crash=self._crash,
-                now=lambda: BEGAN + timedelta(seconds=self.clock()),
-                sleep=self.retry_pauses,
-                chance=lambda: 0.0,
-            ),
+        self.around = Surroundings(
+            publisher=self.outside,
+            store=self.outside,
+            gates=self.gates,
+            crash=self._crash,
+            now=lambda: BEGAN + timedelta(seconds=self.clock()),
+            sleep=self.retry_pauses,
+            chance=lambda: 0.0,
         )
+        self.runner = StageRunner(stage, self.around)
+
+    def trace(self, tracing: Tracing) -> None:
+        """Begin anew with a runner that traces."""
+        self.runner = StageRunner(self.runner.stage, replace(self.around, tracing=tracing))
 
     async def _crash(self, error: BaseException) -> None:
         self.crashes.append(error)
