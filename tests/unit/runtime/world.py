@@ -22,6 +22,7 @@ from voc_stream.stages.outcome import Ok, Outcome, Publication
 from voc_stream.stages.retry import RetryPolicy
 from voc_stream.tracing.tracing import Tracing
 
+TIMEOUT = 5.0
 TOPIC = "notes"
 OUT = "notes.out"
 BEGAN = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
@@ -227,3 +228,49 @@ def each(one: Callable[[Delivery], Outcome]) -> Work:
         return [one(delivery) for delivery in deliveries]
 
     return work
+
+
+async def done(*batches: Batch) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        for each_batch in batches:
+            await each_batch.done.wait()
+
+
+async def happens(event: asyncio.Event) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        await event.wait()
+
+
+async def idle() -> None:
+    """Let everything run that can run."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def failing(outside: dict[int, list[OutsideError]]) -> Work:
+    """Work that raises the planned errors of an offset, one an attempt, then passes."""
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        await asyncio.sleep(0)
+        for delivery in deliveries:
+            planned = outside.get(delivery.facts.offset)
+            if planned:
+                raise planned.pop(0)
+        return [passed(delivery) for delivery in deliveries]
+
+    return work
+
+
+def always(error: OutsideError, *offsets: int) -> Work:
+    """Work that fails for these offsets for ever."""
+
+    async def work(deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        await asyncio.sleep(0)
+        if any(delivery.facts.offset in offsets for delivery in deliveries):
+            raise error
+        return [passed(delivery) for delivery in deliveries]
+
+    return work
+
+
+# the order
