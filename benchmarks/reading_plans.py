@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from voc_stream.clients.postgres import Database
-from voc_stream.clients.reader import reading
+from voc_stream.clients.reader import reader
 from voc_stream.services.reading_agents import AgentsReading
 from voc_stream.services.reading_calls import CallsAsked, CallsReading, page_statement
 from voc_stream.services.reading_overview import OverviewReading
@@ -25,6 +25,7 @@ from voc_stream.stages.changes import Status
 from voc_stream.stages.days import Days
 
 ROUNDS = 12
+LONGEST_SECONDS = 5.0
 
 NOW = datetime.now(UTC)
 LISTS = {
@@ -86,7 +87,7 @@ async def _lists(db: Database, tenant: str, *, explain: bool) -> None:
 
 async def _explain(db: Database, tenant: str, asked: CallsAsked) -> None:
     statement, values = page_statement(tenant, asked, asked.limit + 1)
-    async with reading(db) as connection:
+    async with db.connection() as connection:
         for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", *values):
             print(f"    {row[0]}")
 
@@ -101,7 +102,7 @@ async def _sums(db: Database, tenant: str) -> None:
 
 
 async def _measure(tenant: str, *, explain: bool) -> None:
-    db = Database(load_settings())
+    db = reader(load_settings(), seconds=LONGEST_SECONDS)
     try:
         await _lists(db, tenant, explain=explain)
         await _sums(db, tenant)

@@ -105,7 +105,7 @@ def unit_desk(**settings: Any) -> UnitDesk:
     tokens, db = FakeTokens(), FakeDatabase()
     sessions = FakeSessions(tokens)
     desk = Desk.of(web_settings(load_settings(**settings)))
-    desk.db = cast("Database", db)
+    desk.db = desk.reader = cast("Database", db)
     desk.objects = cast("ObjectStore", FakeObjectStore())
     desk.credentials = Credentials(tokens, sessions, desk.settings)
     keyring = Keyring({(tenant, scope): tokens.give(tenant or None, [scope]) for tenant in (TENANT, OTHER, "") for scope in SCOPES})

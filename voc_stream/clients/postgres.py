@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeAlias
 
@@ -50,17 +50,15 @@ class Database:
 
     Args:
         settings: POSTGRES_DSN, POSTGRES_PASSWORD, POSTGRES_POOL_SIZE, POSTGRES_TIMEOUT_SECONDS (of getting a connection, and of each statement).
-        statement_seconds: the server itself ends a statement after so long, also where nobody waits for it any more; None: never.
+        session: PostgreSQL's own settings of each connection.
     """
 
-    def __init__(self, settings: Settings, *, statement_seconds: float | None = None) -> None:
+    def __init__(self, settings: Settings, session: Mapping[str, str] | None = None) -> None:
         self._dsn = settings.postgres_dsn.get_secret_value()
         self._password = settings.postgres_password
         self._size = settings.postgres_pool_size
         self._timeout = settings.postgres_timeout_seconds
-        self._session = {"application_name": APPLICATION, "timezone": "UTC"}
-        if statement_seconds is not None:
-            self._session["statement_timeout"] = str(round(statement_seconds * 1000))
+        self._session = {"application_name": APPLICATION, "timezone": "UTC", **(session or {})}
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
 

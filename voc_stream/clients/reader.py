@@ -1,33 +1,26 @@
-"""Connections for those who read: nothing is written by mistake, nothing takes long, and plans fit the question's own values."""
+"""Connections for those who read: nothing is written by mistake, nothing takes long, and plans fit the question's own values.
+
+All that is said once, when a connection is made, so that a single statement is a single round trip.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from voc_stream.clients.postgres import Connection, Database
-
-# A reader waits no longer, and a question that would is stopped in the server, too.
-LONGEST_SECONDS = 5.0
-
-# A plan for any value would serve a tenant of a million calls as it serves one of ten. JIT costs more than these statements.
-_CAREFUL = """
-SELECT set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)
-"""
+from voc_stream.clients.postgres import Database
+from voc_stream.settings import Settings
 
 
-@asynccontextmanager
-async def reading(db: Database, *, seconds: float = LONGEST_SECONDS) -> AsyncIterator[Connection]:
-    """Lend a connection in a transaction that can only read and sees one moment.
+def timed(seconds: float) -> dict[str, str]:
+    """Return the session's setting by which the server itself ends a statement after so long, also where nobody waits for it any more."""
+    return {"statement_timeout": str(round(seconds * 1000))}
+
+
+def reader(settings: Settings, *, seconds: float) -> Database:
+    """Return a pool whose connections can only read, and whose transactions see one moment.
 
     Args:
-        db: the pool.
+        settings: as of any `Database`.
         seconds: that a statement may take.
-
-    Raises:
-        TransientError: a statement took longer.
-        OutsideError: see `voc_stream.clients.postgres`.
     """
-    async with db.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute(_CAREFUL, str(int(seconds * 1000)))
-        yield connection
+    # A plan for any value would serve a tenant of a million calls as it serves one of ten. JIT costs more than these statements.
+    plans = {"plan_cache_mode": "force_custom_plan", "jit": "off"}
+    return Database(settings, {**timed(seconds), **plans, "default_transaction_read_only": "on", "default_transaction_isolation": "repeatable read"})

@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 
 from voc_stream.clients.postgres import Connection, Database
-from voc_stream.clients.reader import reading
 from voc_stream.services.kept import Kept
 from voc_stream.services.reading_sums import AgentDay, AgentReport, Agents, AgentShown
 from voc_stream.stages.days import Days
@@ -78,7 +77,7 @@ class AgentsReading:
         """
         ranking = await self._ranking(tenant_id, time)
         shown = ranking.agents[:MOST]
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             names = await _names(connection, [agent.agent_id for agent in shown])
         agents = [agent.model_copy(update={"agent_name": names.get(agent.agent_id)}) for agent in shown]
         return Agents(days=time.count, first=time.first, last=time.last, mean=_rounded(ranking.mean), agents=agents)
@@ -95,7 +94,7 @@ class AgentsReading:
         agent = next((agent for agent in ranking.agents if agent.agent_id == agent_id), None)
         if agent is None:
             return None
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             names = await _names(connection, [agent_id])
             rows = await connection.fetch(_DAYS, tenant_id, agent_id, time.since, time.until, time.begins())
         found = {row["number"]: row for row in rows}
@@ -113,7 +112,7 @@ class AgentsReading:
         return await self._rankings.of((tenant_id, time), lambda: self._counted(tenant_id, time))
 
     async def _counted(self, tenant_id: str, time: Days) -> _Ranking:
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             rows = await connection.fetch(_AGENTS, tenant_id, time.before, time.since, time.until)
         now = {row["agent_id"]: _Counted.of(row) for row in rows if row["is_now"] and row["agent_id"]}
         before = {row["agent_id"]: _Counted.of(row) for row in rows if not row["is_now"] and row["agent_id"]}

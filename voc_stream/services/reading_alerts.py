@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from voc_stream.clients.postgres import Database
-from voc_stream.clients.reader import reading
 from voc_stream.services.cursors import cursor_of, place_of
 from voc_stream.services.reading_answers import AlertShown, AlertsPage
 
@@ -48,7 +47,7 @@ class AlertsReading:
         """
         limit, question = min(limit, MOST), ("alerts", state)
         at, number = place_of(cursor, question, tuple[datetime, int]) if cursor else (None, None)
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             rows = await connection.fetch(_PAGE, tenant_id, None if state is None else state == "raised", at, number, limit + 1)
         shown = rows[:limit]
         place = (shown[-1]["raised_at"], shown[-1]["id"]) if len(rows) > limit else None

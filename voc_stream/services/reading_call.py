@@ -10,7 +10,6 @@ import msgspec
 from voc_stream.clients.call_rows import Details
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Connection, Database
-from voc_stream.clients.reader import reading
 from voc_stream.errors import OutsideError, RejectedError
 from voc_stream.events.calls import Transcript
 from voc_stream.security.vault import SealError
@@ -83,7 +82,7 @@ class CallReading:
             call_id: which.
             original: with the transcript as it was said, where that is kept; whoever asks for it must be allowed to.
         """
-        async with reading(self._db) as connection:
+        async with self._db.transaction() as connection:
             call = await connection.fetchrow(_CALL, tenant_id, call_id)
             if call is None:
                 return None
@@ -102,7 +101,7 @@ class CallReading:
 
     async def recording(self, tenant_id: str, call_id: str) -> tuple[RecordingShown, str] | None:
         """Return a call's recording and its key in S3; None if the tenant has no such call, or it has no recording."""
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             row = await connection.fetchrow(_RECORDING, tenant_id, call_id)
         return (RecordingShown.model_validate(dict(row)), row["s3_key"]) if row else None
 

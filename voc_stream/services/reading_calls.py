@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias
 import asyncpg
 
 from voc_stream.clients.postgres import Database
-from voc_stream.clients.reader import reading
 from voc_stream.services.cursors import cursor_of, place_of
 from voc_stream.services.reading_answers import CallRow, CallsPage
 from voc_stream.stages.changes import Status
@@ -133,7 +132,7 @@ class CallsReading:
 
     async def _rows(self, tenant_id: str, asked: CallsAsked, limit: int) -> list[asyncpg.Record]:
         statement, values = page_statement(tenant_id, asked, limit)
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             return await connection.fetch(statement, *values)
 
 

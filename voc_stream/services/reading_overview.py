@@ -9,7 +9,6 @@ from typing import Any, Self
 import asyncpg
 
 from voc_stream.clients.postgres import Database
-from voc_stream.clients.reader import reading
 from voc_stream.services.kept import Kept
 from voc_stream.services.reading_sums import DayTotals, Overview, Topics, TopicShown, Totals
 from voc_stream.stages.days import Days
@@ -108,7 +107,7 @@ class OverviewReading:
         return await self._topics.of((tenant_id, time), lambda: self._topics_of(tenant_id, time))
 
     async def _overview(self, tenant_id: str, time: Days) -> Overview:
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             rows = await connection.fetch(_DAYS, tenant_id, time.before, time.until, time.begins(time.count))
         days = time.each(time.count)
         sums = {days[row["number"]]: _Sums.of(row) for row in rows}
@@ -124,7 +123,7 @@ class OverviewReading:
         )
 
     async def _topics_of(self, tenant_id: str, time: Days) -> Topics:
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             rows = await connection.fetch(_TOPICS, tenant_id, time.before, time.until, time.since)
         now = {row["topic"]: _Sums.of(row) for row in rows if row["is_now"]}
         before = {row["topic"]: _Sums.of(row) for row in rows if not row["is_now"]}

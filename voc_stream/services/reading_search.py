@@ -14,7 +14,6 @@ import msgspec
 
 from voc_stream.clients.clickhouse_client import ClickHouse
 from voc_stream.clients.postgres import Database
-from voc_stream.clients.reader import reading
 from voc_stream.services.cursors import CursorError, cursor_of, place_of
 from voc_stream.services.reading_answers import Hit, Part, SearchPage, Snippet
 from voc_stream.stages.searching import Looked
@@ -115,7 +114,7 @@ class SearchReading:
     async def _known(self, tenant_id: str, call_ids: list[str]) -> set[str]:
         if not call_ids:
             return set()
-        async with reading(self._db) as connection:
+        async with self._db.connection() as connection:
             return {row["call_id"] for row in await connection.fetch(_KNOWN, tenant_id, call_ids)}
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from voc_stream.clients.call_rows import TimelineEntry
 from voc_stream.clients.call_timeline import read_timeline
 from voc_stream.clients.postgres import Database
-from voc_stream.clients.reader import reading
 from voc_stream.services.reading_answers import Hop, Timeline
 from voc_stream.stages.two_minutes import BUDGET_SECONDS, Judged, judge
 
@@ -30,7 +29,7 @@ class TimelineReading:
 
     async def of(self, tenant_id: str, call_id: str) -> Timeline | None:
         """Return the timeline of a tenant's call; None if the tenant has no such call."""
-        async with reading(self._db) as connection:
+        async with self._db.transaction() as connection:
             call = await connection.fetchrow(_CALL, tenant_id, call_id)
             if call is None:
                 return None

@@ -19,7 +19,7 @@ class Readings:
     """Each subject's readings; a tenant is the first argument of every method.
 
     Args:
-        db: PostgreSQL.
+        db: PostgreSQL, for reading (`voc_stream.clients.reader`).
         warehouse: ClickHouse.
         objects: S3.
         originals: where transcripts lie as they were said.

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.object_store import ObjectStore
 from voc_stream.clients.postgres import Database
+from voc_stream.clients.reader import reader, timed
 from voc_stream.clients.session_store import SessionStore
 from voc_stream.clients.token_store import TokenStore
 from voc_stream.errors import OutsideError
@@ -31,6 +32,7 @@ class Desk:
     """The tools of the people's side. Those that ask the outside have HTTP_QUERY_SECONDS for it.
 
     Attributes:
+        reader: of PostgreSQL, for what only reads.
         rates: counts what callers ask.
         following: takes up secrets that are changed while this runs.
         credentials: tells who is asking.
@@ -40,6 +42,7 @@ class Desk:
 
     settings: Settings
     db: Database
+    reader: Database
     warehouse: Warehouse
     objects: ObjectStore
     vault: Vault
@@ -63,10 +66,11 @@ class Desk:
         """
         seconds = settings.http_query_seconds
         hasty = settings.model_copy(update={"postgres_timeout_seconds": seconds, "clickhouse_timeout_seconds": seconds})
-        db = Database(hasty, statement_seconds=seconds)
+        db = Database(hasty, timed(seconds))
         return cls(
             settings=settings,
             db=db,
+            reader=reader(hasty, seconds=seconds),
             warehouse=Warehouse(hasty, query_seconds=seconds),
             objects=ObjectStore(settings),
             vault=Vault(settings.encryption_keys, settings.pii_key_id),
@@ -82,7 +86,11 @@ class Desk:
         await self.credentials.open()
         if self.settings.secrets_dir is not None:
             watch = SecretWatch(
-                self.settings, self.db.renew, self.credentials.renew, lambda now: self.vault.renew(now.encryption_keys, now.pii_key_id)
+                self.settings,
+                self.db.renew,
+                self.reader.renew,
+                self.credentials.renew,
+                lambda now: self.vault.renew(now.encryption_keys, now.pii_key_id),
             )
             self.following = asyncio.create_task(watch.follow())
 
@@ -92,7 +100,7 @@ class Desk:
             self.following.cancel()
         if self.worker is not None:
             await self.worker.aclose()
-        for part in (*self.parts.values(), self.credentials, self.warehouse, self.objects, self.db):
+        for part in (*self.parts.values(), self.credentials, self.warehouse, self.objects, self.reader, self.db):
             close = getattr(part, "close", None)
             if close is None:
                 continue

@@ -70,7 +70,7 @@ def readings_at(desk: Desk) -> Readings:
     """Return the readings of a desk, made at the first use."""
     found: Readings | None = desk.parts.get(_NAME)
     if found is None:
-        found = desk.parts[_NAME] = Readings(desk.db, desk.warehouse, desk.objects, Originals(desk.db, desk.vault))
+        found = desk.parts[_NAME] = Readings(desk.reader, desk.warehouse, desk.objects, Originals(desk.db, desk.vault))
     return found
 
 
