@@ -49,6 +49,8 @@ SOON_SECONDS = 0.2
 # Records of the window by which a stage that paused itself is tried.
 TRIED_RECORDS = 50
 SWEEP_SECONDS = 60.0
+# Multiples of it, without their whole numbers, spread any count of partitions evenly.
+GOLDEN = 0.6180339887
 
 # In the place of a value that must not be stored: its row is empty, and nothing of it is inserted.
 FORGOTTEN = b""
@@ -60,6 +62,20 @@ Read = Callable[[Sequence[bytes | None]], list[VocEvent] | None]
 
 def _one_by_one(_: Sequence[bytes | None]) -> None:
     """Read nothing: each is looked at by itself."""
+
+
+def closes_after(whole: float, partition: int, *, quiet: float) -> float:
+    """Return how many seconds after its first record's arrival a window closes.
+
+    Partitions that wake together would from then on insert together: they would wait for each other, and let readers wait, half of the time. So
+    after a quiet time each closes its first window sooner, by another part of the time.
+
+    Args:
+        whole: BATCH_FLUSH_SECONDS.
+        partition: whose.
+        quiet: seconds since its last window.
+    """
+    return whole * (1.0 - partition * GOLDEN % 1.0) if quiet >= whole else whole
 
 
 class Annotates(Protocol):
@@ -150,6 +166,7 @@ class Lane:
         self._room = room
         self._progressed = progressed
         self._clock = clock
+        self._ended = float("-inf")
         self._in_overflow = tp.topic == tools.overflow_topic
         self._performer = Performer(self._place, generation, tools, patience)
 
@@ -228,6 +245,7 @@ class Lane:
             self._count(window, self.working, began)
         finally:
             self.working = 0
+            self._ended = self._clock()
         tiling.advance(last)
 
     @asynccontextmanager
@@ -253,8 +271,9 @@ class Lane:
                 await self.patience.wait(waiting.news())
             return
         large = max(self._rules.size, min(LARGE_RECORDS, self._rules.size_max))
+        flush = closes_after(self._rules.flush_seconds, self.tp.partition, quiet=waiting.since - self._ended)
         while waiting.records < large and (tiling.limit is None or waiting.last < tiling.limit):
-            left = waiting.since + self._rules.flush_seconds - self._clock()
+            left = waiting.since + flush - self._clock()
             if waiting.records >= self._rules.size:
                 left = min(left, SOON_SECONDS if waiting.followed else 0.0)
             if left <= 0:

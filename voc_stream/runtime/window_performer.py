@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -46,6 +47,9 @@ from voc_stream.tracing.tracing import OFF, Tracing
 
 logger = get_logger(__name__)
 T = TypeVar("T")
+
+# Of all partitions together. ClickHouse gains nothing from more, and those who read there at the same time lose.
+INSERTS_AT_ONCE = 2
 
 Hook = Callable[[Sequence[VocEvent], Sequence[Annotation]], Awaitable[None]]
 
@@ -109,6 +113,7 @@ class WindowTools:
         sources: the topics from which rubbish moves to the overflow topic.
         tracing: decides which windows are traced.
         now: the time; replaced in tests.
+        inserts: how many may be under way.
     """
 
     warehouse: Stores
@@ -123,6 +128,7 @@ class WindowTools:
     sources: frozenset[str] = frozenset()
     tracing: Tracing = OFF
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    inserts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INSERTS_AT_ONCE))
 
 
 @dataclass(slots=True)
@@ -173,19 +179,23 @@ class Performer:
         )
         self._formed: Formed | None = None
         self._acknowledged = -1
+        self._has_turn = False
 
     async def perform(self, steps: Generator[Step, Any, T], formed: Formed | None = None) -> T:
         """Do one step after the other; returns what the generator returns."""
         self._formed = formed
         reply: Any = None
-        async with AsyncExitStack() as writing:
-            while True:
-                try:
-                    step = steps.send(reply)
-                except StopIteration as end:
-                    done: T = end.value
-                    return done
-                reply = await self._do(step, writing)
+        try:
+            async with AsyncExitStack() as writing:
+                while True:
+                    try:
+                        step = steps.send(reply)
+                    except StopIteration as end:
+                        done: T = end.value
+                        return done
+                    reply = await self._do(step, writing)
+        finally:
+            self._end_turn()
 
     async def _do(self, step: Step, writing: AsyncExitStack) -> Any:  # noqa: C901, PLR0911 - one line a step
         match step:
@@ -249,19 +259,40 @@ class Performer:
 
     async def _insert(self, step: Insert) -> Answer:
         if not self._tools.gates["clickhouse"].is_open:
+            self._end_turn()
             # Lease and age must be looked at again afterwards.
             await self._patience.open("clickhouse")
             return Answer.UNKNOWN
+        if await self._waited_for_turn():
+            return Answer.UNKNOWN  # likewise
         block = self._of().block_of(step.indexes)
         try:
             await self._tools.warehouse.insert_events(block, step.token)
         except RejectedError:
             return Answer.REJECTED
         except PASSING as error:
+            self._end_turn()
             await self._patience.outlast(error)
             return Answer.UNKNOWN
+        finally:
+            self._end_turn()
         self._patience.succeeded("clickhouse")
         return Answer.STORED
+
+    async def _waited_for_turn(self) -> bool:
+        """Take a turn to insert, unless it was taken before; whether that took its time."""
+        if self._has_turn:
+            return False
+        inserts = self._tools.inserts
+        waited = inserts.locked()
+        await self._patience.wait(inserts.acquire())
+        self._has_turn = True
+        return waited
+
+    def _end_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._tools.inserts.release()
 
     async def _run_hooks(self, formed: Formed) -> None:
         """Tell the hooks. One whose server will never accept these events has had its chance: the events are stored."""

@@ -15,7 +15,7 @@ from voc_stream.runtime.lease import Lease, Sign
 from voc_stream.runtime.outgoing import Outgoing
 from voc_stream.runtime.patience import Patience
 from voc_stream.runtime.window_performer import Formed, Hook, Performer, WindowTools
-from voc_stream.stages.delivery import AskLease, Insert, RunHooks, SendLetters
+from voc_stream.stages.delivery import Answer, AskLease, Insert, RunHooks, SendLetters
 from voc_stream.stages.ranges import ClaimId, Place
 from voc_stream.stages.windows import Window
 
@@ -67,11 +67,15 @@ class Clock:
 
 
 class Warehouse:
-    """Counts inserts."""
+    """Counts inserts; `fault` is raised by the next one."""
 
     inserts = 0
+    fault: OutsideError | None = None
 
     async def insert_events(self, _block: bytes, _token: str) -> None:
+        fault, self.fault = self.fault, None
+        if fault is not None:
+            raise fault
         self.inserts += 1
 
 
@@ -81,17 +85,20 @@ class Scene:
         self.gates = {name: Gate(name, well, sleep=no_time) for name in ("kafka", "postgres", "clickhouse", "state")}
         warehouse: Any = self.warehouse
         nothing: Any = SimpleNamespace()
+        self.inserts = asyncio.Semaphore(1)
         tools = WindowTools(
             warehouse=warehouse, ledger=nothing, publisher=publisher, reading=nothing, lease=self.clock.lease(), gates=self.gates,
-            overflow_topic=OVERFLOW, hooks=hooks, now=lambda: NOW,
+            overflow_topic=OVERFLOW, hooks=hooks, now=lambda: NOW, inserts=self.inserts,
         )  # fmt: skip
         self.performer = Performer(PLACE, 1, tools, Patience(self.gates, no_time))
         self.window = Window(PLACE, ClaimId(1, 1), 0, 9, 0)
 
-    async def perform(self, *wanted: Any) -> None:
+    async def perform(self, *wanted: Any) -> list[Any]:
+        replies: list[Any] = []
+
         def steps() -> Any:
-            for step in wanted:  # noqa: UP028 - replies are sent into it
-                yield step
+            for step in wanted:
+                replies.append((yield step))  # noqa: PERF401 - each is sent into the generator
 
         try:
             async with asyncio.timeout(2):
@@ -99,6 +106,7 @@ class Scene:
         finally:
             for gate in self.gates.values():
                 await gate.stop()
+        return replies
 
 
 def event() -> Any:
@@ -162,3 +170,34 @@ async def test_a_partition_whose_lease_ran_out_while_clickhouse_was_waited_for_i
     inserting.cancel()
     await asyncio.gather(inserting, return_exceptions=True)
     assert scene.warehouse.inserts == 0
+
+
+async def test_an_insert_that_waited_for_its_turn_has_its_lease_looked_at_first_and_keeps_the_turn_meanwhile() -> None:
+    scene = Scene(Publisher())
+    await scene.inserts.acquire()
+    performing = asyncio.create_task(scene.perform(Insert("t", []), AskLease(), Insert("t", [])))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert scene.warehouse.inserts == 0
+    scene.inserts.release()
+    assert await performing == [Answer.UNKNOWN, True, Answer.STORED]
+    assert scene.warehouse.inserts == 1
+    assert not scene.inserts.locked()
+
+
+async def test_a_window_that_is_given_up_leaves_its_turn_to_others() -> None:
+    scene = Scene(Publisher())
+    await scene.inserts.acquire()
+    performing = asyncio.create_task(scene.perform(Insert("t", [])))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    scene.inserts.release()
+    assert await performing == [Answer.UNKNOWN]
+    assert not scene.inserts.locked()
+
+
+async def test_an_insert_that_fails_leaves_its_turn_before_it_waits_to_be_tried_again() -> None:
+    scene = Scene(Publisher())
+    scene.warehouse.fault = OutageError("clickhouse", "down")
+    assert await scene.perform(Insert("t", []), Insert("t", [])) == [Answer.UNKNOWN, Answer.STORED]
+    assert not scene.inserts.locked()

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from voc_stream.runtime.gate import Gate
 from voc_stream.runtime.lease import Lease
 from voc_stream.runtime.ledger import PartitionLedger
 from voc_stream.runtime.outgoing import Outgoing
-from voc_stream.runtime.window_lane import WindowRules
+from voc_stream.runtime.window_lane import WindowRules, closes_after
 from voc_stream.runtime.window_performer import WindowTools
 from voc_stream.runtime.windowed import WindowedRunner
 from voc_stream.stages.annotation import NOTHING, Annotation
@@ -171,6 +172,14 @@ async def test_a_window_closes_by_the_timer_when_nothing_more_comes(world: World
     await world.until(lambda: few.position == 3)
     assert world.inserts == [("1:notes:0:0-2", 3)]
     await runner.quiesce(0.0)
+
+
+def test_partitions_that_wake_together_close_their_first_windows_one_after_the_other_and_later_ones_in_full_time() -> None:
+    first = sorted(closes_after(2.0, partition, quiet=60.0) for partition in range(12))
+    assert first[0] > 0
+    assert first[-1] == 2.0
+    assert min(later - sooner for sooner, later in pairwise(first)) > 0.05
+    assert {closes_after(2.0, partition, quiet=1.9) for partition in range(12)} == {2.0}
 
 
 async def test_under_backlog_a_window_takes_what_waits_up_to_its_bound(world: World) -> None:
