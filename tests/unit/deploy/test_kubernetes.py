@@ -78,6 +78,24 @@ def test_each_key_is_a_setting_and_no_secret_is_among_the_plain_ones(path: Path)
         assert set(manifest["stringData"].values()) == {""}, "an example holds no secret"
 
 
+def patched(path: Path) -> set[str]:
+    """Return the ConfigMap's keys that a kustomization writes."""
+    (kustomization,) = documents(path)
+    patches = [patch for patch in kustomization.get("patches", ()) if patch["target"]["kind"] == "ConfigMap"]
+    return {change["path"].removeprefix("/data/") for patch in patches for change in yaml.safe_load(patch["patch"])}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("kustomization.yaml")), ids=lambda path: path.parent.name)
+def test_each_key_that_an_overlay_or_a_component_writes_is_a_setting(path: Path) -> None:
+    assert {key for key in patched(path) if key.lower() not in Settings.model_fields} == set()
+
+
+def test_where_workers_trace_they_may_reach_the_collector() -> None:
+    (policy,) = (each for each in of_kind("NetworkPolicy") if each["metadata"]["name"] == "voc-tracing")
+    assert policy["spec"]["egress"][0]["ports"] == [{"port": 4318}]
+    assert "TRACING_ENDPOINT" in patched(FOLDER / "components" / "tracing" / "kustomization.yaml")
+
+
 def test_no_autoscaler_makes_more_workers_than_there_are_partitions_and_each_scales_down_slowly() -> None:
     most = max(topic.partitions for topic in CALLS_PIPELINE)
     (keda,), (plain,) = of_kind("ScaledObject"), of_kind("HorizontalPodAutoscaler")
