@@ -18,6 +18,7 @@ logger = get_logger(__name__)
 LOOK_SECONDS = 300.0
 ACCESS_TOKEN = "access_token"  # noqa: S105 - a name
 WEB_CERTIFICATE = "web_certificate"
+KAFKA_TOKEN = "kafka_token"  # noqa: S105 - a name
 
 
 class ExpiryWatch:
@@ -30,6 +31,7 @@ class ExpiryWatch:
 
     def __init__(self, settings: Settings, tokens: Callable[[], Awaitable[datetime | None]]) -> None:
         self._web = settings.http_tls_cert_file if settings.web_enabled else None
+        self._kafka_token = settings.kafka_oauth_token_file
         self._tokens = tokens
         # What is loaded once stays as it was until a restart, whatever becomes of the file.
         by_tls = settings.kafka_security_protocol.endswith("SSL")
@@ -41,17 +43,22 @@ class ExpiryWatch:
     async def look(self) -> None:
         """Look again at what may have been renewed."""
         _tell(WEB_CERTIFICATE, _read(chain_ends, self._web))
+        _tell(KAFKA_TOKEN, _read(_token_ends, self._kafka_token))
         with suppress(OutsideError):  # its gate says that PostgreSQL is down
             _tell(ACCESS_TOKEN, await self._tokens())
 
 
-def _read(ends: Callable[[Path], datetime], path: Path | None) -> datetime | None:
+def _token_ends(path: Path) -> datetime | None:
+    return token_ends(path.read_text(encoding="utf-8").strip())
+
+
+def _read(ends: Callable[[Path], datetime | None], path: Path | None) -> datetime | None:
     if path is None:
         return None
     try:
         return ends(path)
     except (OSError, ValueError) as error:
-        logger.error("it cannot be told when a certificate ends", file=str(path), reason=type(error).__name__)
+        logger.error("it cannot be told when a certificate or a token ends", file=str(path), reason=type(error).__name__)
         return None
 
 

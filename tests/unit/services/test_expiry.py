@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import certificate
+from tests.oidc import rsa_key, signed
 from voc_stream.errors import OutageError
 from voc_stream.runtime import metrics
 from voc_stream.services.expiry import ExpiryWatch
@@ -57,6 +58,17 @@ async def test_kafka_s_certificate_counts_as_it_was_loaded_and_the_page_s_as_it_
     await watch.look()
     assert known("kafka_certificate") == known("kafka_authorities") == NOON.timestamp()
     assert known("web_certificate") == (NOON + timedelta(days=90)).timestamp()
+
+
+async def test_the_token_that_others_renew_in_a_file_counts_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    watch = ExpiryWatch(load_settings(kafka_security_protocol="SASL_SSL", kafka_sasl_mechanism="OAUTHBEARER", kafka_oauth_token_file=path), none)
+    path.write_text(signed({"exp": int(NOON.timestamp())}, rsa_key()) + "\n")
+    await watch.look()
+    assert known("kafka_token") == NOON.timestamp()
+    path.unlink()
+    await watch.look()
+    assert known("kafka_token") is None
 
 
 async def test_the_next_access_token_to_end_is_told_and_stays_while_postgresql_is_down() -> None:
