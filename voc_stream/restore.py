@@ -106,9 +106,8 @@ def _taken(database: str, tables: int) -> str:
 
 
 async def _make_database(settings: Settings) -> None:
-    if settings.clickhouse_db == "default":
-        return
-    anywhere = Warehouse(settings.model_copy(update={"clickhouse_db": "default"}))
+    # `default` may be the one that was lost.
+    anywhere = Warehouse(settings.model_copy(update={"clickhouse_db": "system"}))
     try:
         await anywhere.command(f"CREATE DATABASE IF NOT EXISTS `{settings.clickhouse_db}`")
     finally:

@@ -124,12 +124,14 @@ class Centre:
             session.execute("CREATE SCHEMA public")
 
     async def lose_clickhouse(self) -> None:
-        """Drop the database."""
-        anywhere = Warehouse(self.settings.model_copy(update={"clickhouse_db": "default"}))
+        """Drop everything in the database; itself not, for the engine cannot be without its `default`."""
+        warehouse = Warehouse(self.settings)
         try:
-            await anywhere.command(f"DROP DATABASE `{self.settings.clickhouse_db}` SYNC")
+            tables = await warehouse.query("SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY multiIf(engine = 'MaterializedView', 0, engine = 'Join', 2, 1)")
+            for table in tables:
+                await warehouse.command(f"DROP TABLE IF EXISTS `{table['name']}` SYNC")
         finally:
-            await anywhere.close()
+            await warehouse.close()
 
     async def lose_records(self, topic: str, partition: int, before: int) -> None:
         """Let Kafka delete a partition's records before an offset, as its retention does."""

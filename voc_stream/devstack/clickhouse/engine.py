@@ -1,7 +1,8 @@
-"""chdb, one session for each of a few threads.
+"""chdb, two sessions for each of a few threads: for inserts, and for all else.
 
 One session shared by threads answers wrongly without a word (parameters leak between queries), and a session keeps its database
-and its settings; so each thread has its own, and reconciles both with what the statement says before it runs it.
+and its settings; so each thread has its own, and reconciles both with what the statement says before it runs it. An insert says its settings
+itself: each has another token, and to set one costs nearly as much as a query.
 """
 
 from __future__ import annotations
@@ -84,9 +85,11 @@ class Engine:
             work.exception()  # a caller that hung up asks no more; the loop would complain
 
     def _run(self, statement: Statement) -> Answer:
-        session = getattr(self._local, "session", None)
+        kind = "queries" if statement.data is None else "inserts"
+        session: _ThreadSession | None = getattr(self._local, kind, None)
         if session is None:
-            session = self._local.session = _ThreadSession(self._path)
+            session = _ThreadSession(self._path)
+            setattr(self._local, kind, session)
             self._sessions.append(session)
         return session.run(statement)
 
@@ -136,7 +139,8 @@ class _ThreadSession:
             from chdb.session import Session
 
             self._chdb = Session(str(self._path))
-        self._apply(statement.settings)
+        if statement.data is None:
+            self._apply(statement.settings)
         if statement.database != self._database:
             self._chdb.query(f"USE {_identifier(statement.database)}")
             self._database = statement.database
@@ -164,9 +168,11 @@ class _ThreadSession:
         with open(os.memfd_create("rows"), "w+b") as rows:  # noqa: PTH123 - it has no path
             rows.write(data)
             rows.flush()
-            into, settings, rest = _before_settings(statement.sql)
+            into, own = _before_settings(statement.sql)
+            settings = ", ".join([*(f"{name} = {_literal(value)}" for name, value in statement.settings.items()), *own])
             source = f"FROM INFILE '/proc/self/fd/{rows.fileno()}' COMPRESSION 'none'"
-            result = self._chdb.query(f"{into} {source} {settings}{rest} FORMAT {statement.data_format}", DEFAULT_FORMAT)
+            said = f"SETTINGS {settings}" if settings else ""
+            result = self._chdb.query(f"{into} {source} {said} FORMAT {statement.data_format}", DEFAULT_FORMAT)
         return Answer(
             body=b"",
             read_rows=result.rows_written(),
@@ -177,10 +183,10 @@ class _ThreadSession:
         )
 
 
-def _before_settings(insert: str) -> tuple[str, str, str]:
-    """Split the head of an INSERT where a source of rows belongs: before SETTINGS."""
+def _before_settings(insert: str) -> tuple[str, list[str]]:
+    """Split the head of an INSERT where a source of rows belongs: before what is SET there, which beats what the request says."""
     found = _SETTINGS.search(insert)
-    return (insert[: found.start()], found.group(), insert[found.end() :]) if found else (insert, "", "")
+    return (insert[: found.start()], [insert[found.end() :].strip()]) if found else (insert, [])
 
 
 def _identifier(name: str) -> str:
