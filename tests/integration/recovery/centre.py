@@ -39,6 +39,10 @@ _SETTINGS = {
 _CALL_EVENTS = """
 SELECT call_id, toInt64(count()) AS copies FROM voc_events WHERE event_type = 'call' AND call_id IN {calls:Array(String)} GROUP BY call_id
 """
+# What others depend on comes last.
+_TABLES = """
+SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY multiIf(engine = 'MaterializedView', 0, engine = 'Join', 2, 1)
+"""
 _COMMAND_SECONDS = 300.0
 _SENT = """
 SELECT toInt64(count()) AS rows, toInt64(uniqExact(event_id)) AS events, toInt64(uniqExact(kafka_topic, kafka_partition, kafka_offset)) AS offsets
@@ -127,7 +131,7 @@ class Centre:
         """Drop everything in the database; itself not, for the engine cannot be without its `default`."""
         warehouse = Warehouse(self.settings)
         try:
-            tables = await warehouse.query("SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY multiIf(engine = 'MaterializedView', 0, engine = 'Join', 2, 1)")
+            tables = await warehouse.query(_TABLES)
             for table in tables:
                 await warehouse.command(f"DROP TABLE IF EXISTS `{table['name']}` SYNC")
         finally:
