@@ -64,18 +64,18 @@ def _one_by_one(_: Sequence[bytes | None]) -> None:
     """Read nothing: each is looked at by itself."""
 
 
-def closes_after(whole: float, partition: int, *, quiet: float) -> float:
-    """Return how many seconds after its first record's arrival a window closes.
+def closes_after(whole: float, partition: int, since: float) -> float:
+    """Return how many seconds after its first record's arrival a window closes, BATCH_FLUSH_SECONDS at most.
 
-    Partitions that wake together would from then on insert together: they would wait for each other, and let readers wait, half of the time. So
-    after a quiet time each closes its first window sooner, by another part of the time.
+    Each partition has moments of its own at which its windows close, so far apart. Those that wake together would otherwise insert together from
+    then on: they would wait for each other, and let readers wait, half of the time.
 
     Args:
         whole: BATCH_FLUSH_SECONDS.
         partition: whose.
-        quiet: seconds since its last window.
+        since: monotonic seconds of the first record's arrival.
     """
-    return whole * (1.0 - partition * GOLDEN % 1.0) if quiet >= whole else whole
+    return whole * (1.0 - (since / whole - partition * GOLDEN) % 1.0) if whole > 0 else 0.0
 
 
 class Annotates(Protocol):
@@ -166,7 +166,6 @@ class Lane:
         self._room = room
         self._progressed = progressed
         self._clock = clock
-        self._ended = float("-inf")
         self._in_overflow = tp.topic == tools.overflow_topic
         self._performer = Performer(self._place, generation, tools, patience)
 
@@ -245,7 +244,6 @@ class Lane:
             self._count(window, self.working, began)
         finally:
             self.working = 0
-            self._ended = self._clock()
         tiling.advance(last)
 
     @asynccontextmanager
@@ -271,7 +269,7 @@ class Lane:
                 await self.patience.wait(waiting.news())
             return
         large = max(self._rules.size, min(LARGE_RECORDS, self._rules.size_max))
-        flush = closes_after(self._rules.flush_seconds, self.tp.partition, quiet=waiting.since - self._ended)
+        flush = closes_after(self._rules.flush_seconds, self.tp.partition, waiting.since)
         while waiting.records < large and (tiling.limit is None or waiting.last < tiling.limit):
             left = waiting.since + flush - self._clock()
             if waiting.records >= self._rules.size:

@@ -30,9 +30,7 @@ class PeopleSide:
         backoff: seconds to the first new start; replaced in tests.
     """
 
-    def __init__(
-        self, worker_port: Callable[[], int], command: Sequence[str] = (sys.executable, "-m", "voc_stream.web"), backoff: float = FIRST_BACKOFF
-    ) -> None:
+    def __init__(self, worker_port: Callable[[], int], command: Sequence[str] = COMMAND, backoff: float = FIRST_BACKOFF) -> None:
         self._worker_port = worker_port
         self._command = command
         self._first_backoff = backoff

@@ -128,8 +128,8 @@ def _by_token(folder: Path) -> dict[str, str]:
         f"{own}.connections.max.reauth.ms": "60000",
     }
     if not kafka_version().startswith("3."):
-        # Left alone, Kafka 4.1.1 takes the clients' validator, which looks at neither signature nor audience.
-        lines[f"{own}.sasl.oauthbearer.jwt.validator.class"] = f"{OAUTH}.BrokerJwtValidator"
+        # Left alone, Kafka 4.1.1 takes the clients' validator, which looks at neither signature nor audience. It does not read this by listener.
+        lines["sasl.oauthbearer.jwt.validator.class"] = f"{OAUTH}.BrokerJwtValidator"
     return lines
 
 
