@@ -269,11 +269,13 @@ class Lane:
                 await self.patience.wait(waiting.news())
             return
         large = max(self._rules.size, min(LARGE_RECORDS, self._rules.size_max))
-        flush = closes_after(self._rules.flush_seconds, self.tp.partition, waiting.since)
+        whole = self._rules.flush_seconds
+        flush = closes_after(whole, self.tp.partition, waiting.since)
         while waiting.records < large and (tiling.limit is None or waiting.last < tiling.limit):
-            left = waiting.since + flush - self._clock()
-            if waiting.records >= self._rules.size:
-                left = min(left, SOON_SECONDS if waiting.followed else 0.0)
+            if waiting.records < self._rules.size:
+                left = waiting.since + flush - self._clock()
+            else:
+                left = min(waiting.since + whole - self._clock(), SOON_SECONDS if waiting.followed else 0.0)
             if left <= 0:
                 return
             try:
