@@ -193,6 +193,8 @@ class Performer:
                     except StopIteration as end:
                         done: T = end.value
                         return done
+                    if not isinstance(step, Insert | AskLease):
+                        self._end_turn()  # one that was waited for and is not needed after all
                     reply = await self._do(step, writing)
         finally:
             self._end_turn()

@@ -201,3 +201,19 @@ async def test_an_insert_that_fails_leaves_its_turn_before_it_waits_to_be_tried_
     scene.warehouse.fault = OutageError("clickhouse", "down")
     assert await scene.perform(Insert("t", []), Insert("t", [])) == [Answer.UNKNOWN, Answer.STORED]
     assert not scene.inserts.locked()
+
+
+async def test_what_follows_the_inserts_of_a_window_keeps_no_turn_from_others() -> None:
+    seen: list[bool] = []
+
+    async def look(*_: Any) -> None:
+        seen.append(scene.inserts.locked())
+
+    scene = Scene(Publisher(), look)
+    await scene.inserts.acquire()
+    performing = asyncio.create_task(scene.perform(Insert("t", []), RunHooks()))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    scene.inserts.release()
+    assert (await performing)[0] is Answer.UNKNOWN
+    assert seen == [False]
