@@ -59,8 +59,8 @@ test: setup ## Run every test: in two lanes side by side, since those on the rea
 test-unit: setup ## Run the tests that need no servers
 	@$(BIN)/pytest -q
 
-test-growth: setup ## Topics grow while the command is killed at every step, and everything is counted
-	@$(BIN)/pytest -q --integration -m chaos tests/integration/partitions
+test-growth: setup ## Topics grow while the command is killed at every step, ClickHouse is lost and restored, and everything is counted
+	@$(BIN)/pytest -q --integration -m chaos tests/integration/partitions tests/integration/recovery
 
 test-compat: setup ## A worker of the release before beside one of this one: out and back, and everything is counted
 	@$(BIN)/pytest -q --integration -m compatibility tests/compatibility

@@ -1,4 +1,4 @@
-"""One contact centre for these tests: they drop its databases."""
+"""A contact centre for each of these tests: they drop its databases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voc_stream.devstack.folder import StackFolder
 from voc_stream.devstack.stack import Stack
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     _OWN_STACKS.mkdir(exist_ok=True)
     own = Stack(Path(tempfile.mkdtemp(prefix="run-", dir=_OWN_STACKS)), any_ports=True, recorder_args=("--calls", "0"))

@@ -11,7 +11,8 @@ from tests.integration.recovery.counted import EVENTS, assert_whole, events_of, 
 from tests.voc import action_value, event_id
 from voc_stream.topics import VOC_ACTIONS, VOC_CALLS, VOC_METRICS
 
-pytestmark = pytest.mark.timeout(900)
+# Run by `make test-growth`.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.chaos]
 
 # Of one partition that Kafka loses its records of.
 LOST, KEPT = 40, 20
