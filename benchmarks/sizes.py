@@ -30,8 +30,9 @@ TOPICS = ("voc.calls", "voc.actions", "voc.metrics")
 # Events that the worker has stored when the measurement begins.
 WARM = 20_000
 PATIENCE_SECONDS = 60.0
-# What ClickHouse puts off, its merges, is part of the price.
-MERGE_SECONDS = 5.0
+# What ClickHouse puts off, its merges, is part of the price: it is waited for until nothing is merged for so long, but no longer than that.
+QUIET_SECONDS = 3.0
+MERGED_SECONDS = 120.0
 _SMALL = {"BATCH_SIZE": "500", "BATCH_SIZE_MAX": "500"}
 # So many are enough to see what small windows cost.
 _SMALL_EVENTS = 60_000
@@ -58,7 +59,7 @@ class Passage:
 
 
 @click.command()
-@click.option("--events", default=120_000, show_default=True, type=click.IntRange(min=100_000))
+@click.option("--events", default=300_000, show_default=True, type=click.IntRange(min=100_000))
 def main(events: int) -> None:
     """Store events and calls, and look at what they took."""
     with Field(parts=PARTS) as place:
@@ -96,6 +97,7 @@ def _write(place: Field, events: int) -> dict[str, float]:
 def _store(place: Field, group: str, events: int, settings: Mapping[str, str]) -> Passage:
     """Let one worker store them in ClickHouse."""
     stored = Stored(place.settings, group)
+    _until_merged(stored)
     with place.worker(ours.environment(group, TOPICS, settings), name=group, ready=False) as worker:
         pids = {"worker": worker.pid, "kafka": place.pids["kafka"], "clickhouse": place.pids["clickhouse"]}
         with CpuLog(pids) as log:
@@ -103,8 +105,8 @@ def _store(place: Field, group: str, events: int, settings: Mapping[str, str]) -
             before = _windows(worker)
             last, ended = _until(stored, events, worker)
             windows = _windows(worker) - before
-            time.sleep(MERGE_SECONDS)
-            used = log.between(began, ended) | {"clickhouse": log.between(began, ended + MERGE_SECONDS)["clickhouse"]}
+            _until_merged(stored)
+            used = log.between(began, ended) | {"clickhouse": log.between(began, time.time())["clickhouse"]}
         peak = peak_mib(worker.pid)
     say(f"{(last - first) / (ended - began):.0f} events/s, {(last - first) / windows:.0f} a window")
     return Passage((last - first) / (ended - began), windows / (last - first), {name: used[name] / (last - first) * 1e6 for name in pids}, peak)
@@ -136,6 +138,14 @@ def _until(stored: Stored, rows: int, worker: WorkerProcess) -> tuple[int, float
             raise StackError(f"no new row for {PATIENCE_SECONDS:.0f} s, {count} of {rows} so far")
         time.sleep(0.25)
     return count, time.time()
+
+
+def _until_merged(stored: Stored) -> None:
+    quiet, given_up = time.monotonic(), time.monotonic() + MERGED_SECONDS
+    while time.monotonic() - quiet < QUIET_SECONDS and time.monotonic() < given_up:
+        time.sleep(0.5)
+        if stored.ask("SELECT count() FROM system.merges WHERE database = currentDatabase()").strip() != "0":
+            quiet = time.monotonic()
 
 
 def _windows(worker: WorkerProcess) -> float:

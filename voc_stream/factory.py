@@ -226,7 +226,8 @@ def _faust_settings(settings: Settings) -> dict[str, Any]:
         "consumer_max_fetch_size": 64 << 10,
         "consumer_auto_offset_reset": "earliest",
         "producer_acks": -1,
-        "producer_compression_type": "lz4",
+        # lz4 comes at its highest level here: five times as long over a window's ids, which nothing makes smaller.
+        "producer_compression_type": "zstd",
         "producer_linger": 0.002,
         "producer_request_timeout": 20.0,
         # The client counts before, the broker's limit after compression: what came in as one record must go out as a dead letter.

@@ -37,6 +37,7 @@ _SPOKEN = re.compile(
 _VIETNAMESE = ("không", "một", "hai", "ba", "bốn", "tư", "năm", "lăm", "sáu", "bảy", "bẩy", "tám", "chín")
 
 Places = NDArray[np.intp]
+_NOWHERE: Places = np.zeros(0, np.intp)
 
 # One bit for each class of bytes. Letters that occur in English digit words, and what stands between words:
 _WORDY, _WORDY_BYTES = 1, b"efghinorstuvwxzEFGHINORSTUVWXZ -.,"
@@ -44,6 +45,8 @@ _WORDY, _WORDY_BYTES = 1, b"efghinorstuvwxzEFGHINORSTUVWXZ -.,"
 _NUMERIC, _NUMERIC_BYTES = 2, b'0123456789 -.,()/+"?!;\\' + bytes(range(0x80, 0x100))
 # and the letters of each literal that is looked for.
 _LITERALS = (4, 8)
+_LITERAL = sum(_LITERALS)
+_WORD = 8
 _CLASSES = bytes(
     (code in _WORDY_BYTES) * _WORDY
     | (code in _NUMERIC_BYTES) * _NUMERIC
@@ -92,46 +95,47 @@ def _suspicious(joined: bytes, starts: Places) -> Iterator[int]:
         at = joined.find(b"@", at + 1)
     runs = _Runs(joined)
     for needle, bit in zip(_NEEDLES, _LITERALS, strict=True):
-        for start, end in zip(*runs.literal(bit), strict=True):
+        for start, end in zip(*runs.of(bit, _LEAST_LITERAL), strict=True):
             if joined.find(needle, start, end) >= 0:
                 yield start
-    for start, end in zip(*runs.wordy(), strict=True):
+    for start, end in zip(*runs.of(_WORDY, _LEAST_WORDY), strict=True):
         if _SPOKEN.search(joined, start, end):
             yield start
-    for start, end in zip(*_anonymous(joined, starts, *runs.numeric()), strict=True):
+    for start, end in zip(*_anonymous(joined, starts, *runs.of(_NUMERIC, _LEAST_NUMERIC)), strict=True):
         if not _within_word(joined, start, end) and (found := _NUMBER.search(joined, start, end + 1)) and _is_long(found.group()):
             yield start
 
 
 class _Runs:
-    """Where so many bytes of a class follow each other: what each byte is, then two, four, eight of them, in a handful of passes over all."""
+    """Where enough bytes of a class follow each other: what each byte is, then two, four, eight of them, in a handful of passes over all."""
 
     def __init__(self, joined: bytes) -> None:
         one = np.frombuffer(joined.translate(_CLASSES), np.uint8)
-        self._one = one
-        self._two = one[:-1] & one[1:]
-        self._four = self._two[:-2] & self._two[2:]
-        self._eight = self._four[:-4] & self._four[4:]
+        two = one[:-1] & one[1:]
+        four = two[:-2] & two[2:]
+        eight = four[:-4] & four[4:]
+        twelve = eight[:-4] & four[8:]
+        seventeen = twelve[:-5] & twelve[5:]
+        # Here begin so many of its class, a bit each; in words of eight bytes, because nearly all are 0.
+        begin = np.zeros(-(-len(seventeen) // _WORD) * _WORD, np.uint8)
+        left = begin[: len(seventeen)]
+        np.bitwise_or(seventeen, _NUMERIC, out=left)
+        left &= twelve[: len(left)]
+        left |= four[: len(left)] & two[4 : 4 + len(left)] & _LITERAL
+        words = np.flatnonzero(begin.view(np.uint64) != 0)
+        bits = begin.reshape(-1, _WORD)[words].ravel()
+        among = np.flatnonzero(bits != 0)
+        self._at = words[among // _WORD] * _WORD + among % _WORD
+        self._bits = bits[among]
+        self._there = int(np.bitwise_or.reduce(self._bits))
 
-    def literal(self, bit: int) -> tuple[Places, Places]:
-        """Return starts and ends of runs of a literal's letters."""
-        return _runs((self._four[:-2] & self._two[4:] & bit) != 0, _LEAST_LITERAL)
-
-    def wordy(self) -> tuple[Places, Places]:
-        """Return starts and ends of runs that may be spoken digits."""
-        sixteen = self._eight[:-8] & self._eight[8:]
-        return _runs((sixteen[:-1] & self._one[16:] & _WORDY) != 0, _LEAST_WORDY)
-
-    def numeric(self) -> tuple[Places, Places]:
-        """Return starts and ends of runs that may be numbers."""
-        return _runs((self._eight[:-4] & self._four[8:] & _NUMERIC) != 0, _LEAST_NUMERIC)
-
-
-def _runs(begin: NDArray[np.bool_], least: int) -> tuple[Places, Places]:
-    """Return starts and ends of runs, given at which places so many bytes of a run begin."""
-    at = np.flatnonzero(begin)
-    apart = np.flatnonzero(np.diff(at) != 1)
-    return at[np.concatenate(([0], apart + 1))[: len(at)]], at[np.concatenate((apart, [-1]))[: len(at)]] + least
+    def of(self, bit: int, least: int) -> tuple[Places, Places]:
+        """Return starts and ends of a class's runs of at least so many bytes."""
+        if not self._there & bit:
+            return _NOWHERE, _NOWHERE
+        at = self._at[(self._bits & bit) != 0]
+        apart = np.flatnonzero(np.diff(at) != 1)
+        return at[np.concatenate(([0], apart + 1))[: len(at)]], at[np.concatenate((apart, [-1]))[: len(at)]] + least
 
 
 def _anonymous(joined: bytes, starts: Places, begin: Places, end: Places) -> tuple[list[int], list[int]]:

@@ -20,8 +20,9 @@ class Intake:
     Args:
         max_records: unresolved records a partition may have before fetching from it pauses.
         max_bytes: the same in bytes.
-        max_all_records: unresolved records of all partitions together, above which each gets a small share only.
+        max_all_records: unresolved records of all partitions together, with those fetched ahead, above which each gets a small share only.
         max_all_bytes: the same in bytes.
+        ahead_records: that the client has fetched of each partition and not handed out yet; so many of some hundred bytes are in one fetch.
         grace: seconds that running work gets to finish at a stop or a rebalance before it is abandoned, un-acked.
         lease: tells whether the assignment still is ours.
     """
@@ -31,14 +32,15 @@ class Intake:
         *,
         max_records: int = 8000,
         max_bytes: int = 8 << 20,
-        max_all_records: int = 48_000,
+        max_all_records: int = 44_000,
         max_all_bytes: int = 32 << 20,
+        ahead_records: int = 650,
         grace: float = 10.0,
         lease: Lease | None = None,
     ) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
-        self._load = Load(max_records=max_all_records, max_bytes=max_all_bytes)
+        self._load = Load(max_records=max_all_records, max_bytes=max_all_bytes, ahead=ahead_records)
         self._grace = grace
         self.lease = lease or Lease()
         self._ledgers: dict[TP, PartitionLedger] = {}

@@ -128,15 +128,25 @@ class Load:
     """What all partitions of a worker hold unresolved, together: their number must not decide how much memory a backlog takes.
 
     Args:
-        max_records: above this many records there is a crowd: partitions with more than a small share fetch no more.
+        max_records: above this many records, those fetched ahead included, there is a crowd: partitions with more than a small share fetch no more.
         max_bytes: the same in bytes.
+        ahead: records of each partition that the client has fetched and not handed out yet: they take memory, too.
     """
 
-    def __init__(self, *, max_records: int, max_bytes: int) -> None:
+    def __init__(self, *, max_records: int, max_bytes: int, ahead: int = 0) -> None:
         self._max_records = max_records
+        self._ahead = ahead
         self._max_bytes = max_bytes
         self._records = 0
         self._bytes = 0
+
+    def join(self) -> None:
+        """Count what the client fetches ahead of one more partition."""
+        self._records += self._ahead
+
+    def leave(self) -> None:
+        """Count it no longer."""
+        self._records -= self._ahead
 
     def change(self, records: int, octets: int) -> None:
         """Count what came, or went."""
@@ -165,6 +175,7 @@ class PartitionLedger:
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._load = load or Load(max_records=max_records, max_bytes=max_bytes)
+        self._load.join()
         self.closed = False
         self.letting_go = False
         self.unresolved_records = 0
@@ -205,6 +216,8 @@ class PartitionLedger:
 
     def close(self) -> None:
         """Forget everything: the partition was revoked or sought; what is unresolved will be delivered again."""
+        if not self.closed:
+            self._load.leave()
         self.closed = True
         for batch in self._batches:
             batch.tell_nobody()

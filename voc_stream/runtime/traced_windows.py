@@ -6,6 +6,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 WINDOW_SPANS = 8
 # Events of one window that get a span; spans link to no more.
 MOST_EVENTS = 16
+# So many of a window's records are looked at: to look at each of a backlog's would cost as much as the spans do.
+MOST_LOOKED_AT = 500
 # What was given back and is taken again is said to have waited for ever.
 MOST_WAITED_SECONDS = 600.0
 _ODD = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))
@@ -95,11 +98,10 @@ def _told(telemetry: OpenTelemetry, window: Window, span: OtelSpan, followed: Se
 
 
 def _sampled(parts: Sequence[Part]) -> list[Any]:
-    """Return the records of recorded traces; of the others, which are nearly all, little is looked at."""
+    """Return the records of recorded traces among a window's first; of the others, which are nearly all, little is looked at."""
     likely = [
         record
-        for part in parts
-        for record in part.records
+        for record in islice(chain.from_iterable(part.records for part in parts), MOST_LOOKED_AT)
         for name, value in record.headers
         if name == TRACEPARENT and value and value[FLAGS_AT : FLAGS_AT + 1] in _ODD
     ]

@@ -122,9 +122,9 @@ def _uuids(ids: Iterable[UUID]) -> bytes:
     return np.frombuffer(both, ">u8").astype("<u8").tobytes()
 
 
-def _times(times: Iterable[datetime]) -> bytes:
+def _times(times: Sequence[datetime]) -> bytes:
     """Return milliseconds since 1970."""
-    seconds = np.array([time.timestamp() for time in times])
+    seconds = np.fromiter(map(datetime.timestamp, times), np.float64, len(times))
     return (seconds * 1000 + _HALF_MICROSECOND).astype("<i8").tobytes()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -113,9 +114,9 @@ class IdTable:
         first, last = span or (0, 0)
         # The low word is 0 where a place is free, and so is the delta.
         self._base = first - _BEFORE - 1
-        self._low = np.empty(size, dtype=np.uint64)
-        self._high = np.empty(size, dtype=np.uint64)
-        self._deltas = np.empty(size, dtype=np.uint32 if last - self._base <= _SPAN // 2 else np.int64)
+        self._low = _mapped(size, np.dtype(np.uint64))
+        self._high = _mapped(size, np.dtype(np.uint64))
+        self._deltas = _mapped(size, np.dtype(np.uint32 if last - self._base <= _SPAN // 2 else np.int64))
         self._count = 0
         for part in _slices(size):
             self._low[part], self._high[part], self._deltas[part] = _FREE, 0, 0
@@ -156,6 +157,12 @@ class IdTable:
             there = self._low[places]
             self._count += int(np.count_nonzero(self._deltas[taken] == deltas[free]))
         return np.flatnonzero((there != low) | (self._high[places] != high))
+
+
+def _mapped(size: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array whose memory goes back to the system with it: tables come and go among what lives shorter, and would leave holes there."""
+    pages = mmap.mmap(-1, size * kind.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, kind)
 
 
 def _slices(count: int) -> list[slice]:

@@ -18,7 +18,7 @@ from voc_stream.stages.id_table import LOWEST, IdTable
 from voc_stream.stages.ranges import DIGEST_BYTES, Digests, Offsets, Range, Seen
 
 # A table is rebuilt when so much of it is forgotten.
-_MOST_STALE = 0.34
+_MOST_STALE = 0.25
 # Rows are read in so large parts: small windows are many.
 _PART = 1 << 15
 _MOST_TENANTS = 10_000

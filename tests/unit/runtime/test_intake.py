@@ -35,7 +35,7 @@ def test_partitions_are_accounted_for_apart() -> None:
 
 
 def test_in_a_crowd_a_partition_holds_a_small_share_and_alone_all_that_it_may() -> None:
-    intake = Intake(max_records=16, max_all_records=20)
+    intake = Intake(max_records=16, max_all_records=20, ahead_records=0)
     crowd = [intake.take(TP(TOPIC, number), [record(offset) for offset in range(4)], 0, lambda: None) for number in range(4)]
     books = [intake.ledger(TP(TOPIC, number)) for number in range(4)]
     assert not any(each.full for each in books if each), "16 of 20 are held"
@@ -51,8 +51,21 @@ def test_in_a_crowd_a_partition_holds_a_small_share_and_alone_all_that_it_may() 
     assert not books[0].full, "alone, 15 are not too many"
 
 
+def test_the_more_partitions_there_are_the_less_they_hold_together_because_the_client_fetches_ahead_of_each() -> None:
+    intake = Intake(max_records=16, max_all_records=20, ahead_records=4)
+    batches = [intake.take(TP(TOPIC, number), [record(offset) for offset in range(2)], 0, lambda: None) for number in range(3)]
+    books = [intake.ledger(TP(TOPIC, number)) for number in range(3)]
+    assert not any(each.full for each in books if each), "6 and 12 of 20"
+
+    intake.take(TP(TOPIC, 3), [record(0)], 0, lambda: None).resolve_all()
+    assert all(each.full for each in books if each), "6 and 16 of 20, and each holds an eighth of 16"
+    intake.close([TP(TOPIC, 3)])
+    assert not any(each.full for each in books if each)
+    assert all(batch.live for batch in batches)
+
+
 def test_what_is_closed_leaves_the_crowd() -> None:
-    intake = Intake(max_records=16, max_all_records=8)
+    intake = Intake(max_records=16, max_all_records=8, ahead_records=0)
     intake.take(ONE, [record(offset, partition=1) for offset in range(8)], 0, lambda: None)
     intake.close([ONE])
     intake.take(ZERO, [record(offset) for offset in range(4)], 0, lambda: None)

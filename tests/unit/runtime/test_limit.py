@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.runtime.conftest import MakeWorld
-from tests.unit.runtime.world import Dependency, Pauses, batch, each, passed
+from tests.unit.runtime.world import Dependency, Pauses, batch, each, idle, passed
 from voc_stream.errors import (
     NotThereYetError,
     OutageError,
@@ -54,11 +54,6 @@ async def scene() -> AsyncIterator[Scene]:
     made = Scene()
     yield made
     await made.gate.stop()
-
-
-async def idle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def told(result: str) -> float:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.unit.runtime.world import idle
 from voc_stream.runtime import metrics
 from voc_stream.runtime.pauses import News, Pauses, Throttle
 from voc_stream.stages.pause_orders import EVERY, PauseOrder
@@ -52,11 +53,6 @@ def pauses(time: Time) -> Pauses:
 
 def order(stage: str = "download", tenant_id: str = EVERY, *, paused: bool = True, at: float = 0.0, reason: str = "") -> PauseOrder:
     return PauseOrder(stage=stage, tenant_id=tenant_id, paused=paused, reason=reason, actor="cli:ann", changed_at=BEGAN + timedelta(seconds=at))
-
-
-async def idle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 # orders

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.runtime.world import BEGAN, OUT, TOPIC, Batch, Clock, Dependency, Outside, each, passed, record
+from tests.unit.runtime.world import BEGAN, OUT, TOPIC, Batch, Clock, Dependency, Outside, each, idle, passed, record
 from tests.unit.runtime.world import Pauses as Sleeps
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.base import Decoder, Wire, derived_id, encode
@@ -107,11 +107,6 @@ async def make_scene() -> AsyncIterator[MakeScene]:
         for gate in scene.gates.values():
             await gate.stop()
         assert scene.crashes == []
-
-
-async def idle() -> None:
-    for _ in range(300):
-        await asyncio.sleep(0)
 
 
 def turned(bad: Callable[[Delivery], bool]) -> Work:

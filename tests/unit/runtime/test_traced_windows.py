@@ -15,7 +15,7 @@ from tests.unit.services.made import settings
 from tests.unit.tracing.test_headers import NOT_SAMPLED, SAMPLED, TRACE
 from tests.voc import action_value
 from voc_stream.runtime.ledger import PartitionLedger, RecordBatch
-from voc_stream.runtime.traced_windows import MOST_EVENTS, traced
+from voc_stream.runtime.traced_windows import MOST_EVENTS, MOST_LOOKED_AT, traced
 from voc_stream.runtime.window_parts import Part
 from voc_stream.stages.outcome import DeadLetter
 from voc_stream.stages.ranges import ClaimId, Place
@@ -101,6 +101,15 @@ async def test_a_producer_that_records_everything_gets_a_few_spans_a_window(rece
     await tracing.close()
     assert len(receiver.spans) == MOST_EVENTS + 1
     assert receiver.spans[-1].attributes["voc.sampled_events"] == 500
+
+
+async def test_of_a_backlogs_window_the_first_events_are_looked_at(receiver: Receiver) -> None:
+    tracing = await tracing_to(receiver, 0.0)
+    window, parts = window_of([record(offset, headers=CARRIED if offset in {MOST_LOOKED_AT - 1, MOST_LOOKED_AT} else ()) for offset in range(1000)])
+    with traced(tracing, window, parts, 0.0):
+        window.records = list(parts[0].records)
+    await tracing.close()
+    assert [span.attributes["messaging.kafka.offset"] for span in receiver.named("event")] == [MOST_LOOKED_AT - 1]
 
 
 async def test_what_producers_record_is_told_within_a_budget_and_the_rest_is_counted(receiver: Receiver) -> None:

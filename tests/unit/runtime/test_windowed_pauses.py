@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.runtime.test_windowed import World
-from tests.unit.runtime.world import BEGAN, TOPIC, Batch, record
+from tests.unit.runtime.world import BEGAN, TOPIC, Batch, idle, record
 from tests.voc import action_value
 from voc_stream.errors import OutageError
 from voc_stream.runtime.outgoing import Outgoing
@@ -64,11 +64,6 @@ async def scene() -> AsyncIterator[Scene]:
     assert made.crashes == []
     for gate in made.gates.values():
         await gate.stop()
-
-
-async def idle() -> None:
-    for _ in range(300):
-        await asyncio.sleep(0)
 
 
 def bad(tenant_id: str) -> bytes:

@@ -243,7 +243,7 @@ async def happens(event: asyncio.Event) -> None:
 
 async def idle() -> None:
     """Let everything run that can run."""
-    for _ in range(50):
+    for _ in range(300):
         await asyncio.sleep(0)
 
 
