@@ -25,7 +25,8 @@ _TOPICS = ("calls.polled", "calls.raw", "calls.enriched", "audio.ready", "scorin
 
 def measure(place: Field) -> dict[str, float]:
     """Pass calls through all stages, and fill the tables as months would."""
-    return {**_pass(place), "postgres_bytes_call": _kept(place)}
+    kept = _kept(place)  # first: of what is there already it would make rows a second time
+    return {**_pass(place), "postgres_bytes_call": kept}
 
 
 def _pass(place: Field) -> dict[str, float]:

@@ -25,27 +25,21 @@ _BY_TYPE = f"""
 SELECT event_type, {_SUMS} FROM voc_sums WHERE tenant_id = {{tenant:String}} AND by = 'day' AND at >= {{first:Date}}
 GROUP BY event_type HAVING events > 0
 """  # noqa: S608 - names of our own
-
-
-def _part(name: str, *, moment: str = "toUInt32(0)", key: str = "''", event_type: str = "''", since: str = "first", most: str = "") -> str:
-    """Return the question for one kind of sums; each groups by no more than it must, for a tenant has a row an agent, type and day."""
-    return f"""
-SELECT '{name}' AS part, {moment} AS moment, {key} AS key, {event_type} AS event_type, {_SUMS}
-FROM voc_sums WHERE tenant_id = {{tenant:String}} AND by = '{name}' AND at >= {{{since}:Date}}
-GROUP BY moment, key, event_type HAVING events > 0 {most}
-"""  # noqa: S608 - names of our own
-
-
 # One question, because to ask costs more than to sum. `moment` is the day since 1970, or the hour of the day; agents and topics have none.
-_MOST = f"ORDER BY events DESC, key LIMIT {MOST_KEYS}"
-_REPORT = "UNION ALL".join(
-    (
-        _part("day", moment="toUInt32(toDate(at))", event_type="event_type", since="before"),
-        _part("hour", moment="toUInt32(toHour(at))"),
-        _part("agent", key="key", most=_MOST),
-        _part("topic", key="key", most=_MOST),
-    )
-)
+_REPORT = f"""
+SELECT
+    by,
+    multiIf(by = 'day', toUInt32(toDate(at)), by = 'hour', toUInt32(toHour(at)), 0) AS moment,
+    key,
+    if(by = 'day', event_type, '') AS event_type,
+    {_SUMS}
+FROM voc_sums
+WHERE tenant_id = {{tenant:String}} AND (by IN ('hour', 'agent', 'topic') AND at >= {{first:Date}} OR by = 'day' AND at >= {{before:Date}})
+GROUP BY by, moment, key, event_type
+HAVING events > 0
+ORDER BY by, moment, events DESC, key
+LIMIT {MOST_KEYS} BY by, moment
+"""  # noqa: S608
 _EPOCH = date(1970, 1, 1)
 
 
@@ -130,7 +124,7 @@ class Summary:
         """
         first = _first(today, days)
         found = await self._query(_REPORT, {"tenant": tenant_id, "first": first, "before": _first(today, 2 * days)})
-        by = {name: sorted((row for row in found if row["part"] == name), key=_order) for name in ("day", "hour", "agent", "topic")}
+        by = {name: [row for row in found if row["by"] == name] for name in ("day", "hour", "agent", "topic")}
         of_days = [{**row, "day": _EPOCH + timedelta(days=row["moment"])} for row in by["day"]]
         now = [row for row in of_days if row["day"] >= first]
         before = [row for row in of_days if row["day"] < first]
@@ -151,11 +145,6 @@ class Summary:
 
 def _first(today: date, days: int) -> date:
     return today - timedelta(days=days - 1)
-
-
-def _order(row: Mapping[str, Any]) -> tuple[int, int, str]:
-    """By time; what has none the most frequent first."""
-    return (row["moment"], -row["events"], row["key"])
 
 
 def _place(event_type: str) -> tuple[int, str]:

@@ -12,11 +12,11 @@ from voc_stream.services.summary import Summary, Sums
 TODAY = date(2026, 11, 22)
 
 
-def row(part: str, of: object, events: int, feeling: str = "0", scored: int = 0, *, event_type: str = "") -> dict[str, Any]:
+def row(by: str, of: object, events: int, feeling: str = "0", scored: int = 0, *, event_type: str = "") -> dict[str, Any]:
     """Return a line of the answer; `of` is a date, an hour, or a key."""
     moment = (of - date(1970, 1, 1)).days if isinstance(of, date) else of if isinstance(of, int) else 0
     sums = {"events": events, "scored": scored, "sentiment_sum": Decimal(feeling), "positive": 0, "negative": scored, "complaints": 0}
-    return {"part": part, "moment": moment, "key": of if isinstance(of, str) else "", "event_type": event_type, **sums}
+    return {"by": by, "moment": moment, "key": of if isinstance(of, str) else "", "event_type": event_type, **sums}
 
 
 async def report(*found: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Sums:
         if "before" in parameters:
             day = (datetime.now(UTC).date() - datetime(1970, 1, 1, tzinfo=UTC).date()).days
             found = [("day", day, "", "call"), ("hour", 9, "", ""), ("agent", 0, "a-1", ""), ("topic", 0, "billing", "")]
-            return [{"part": part, "moment": moment, "key": key, "event_type": kind, **sums} for part, moment, key, kind in found]
+            return [{"by": by, "moment": moment, "key": key, "event_type": kind, **sums} for by, moment, key, kind in found]
         return [{"event_type": "agent_action", **sums, "scored": 0}, {"event_type": "call", **sums}]
 
 
