@@ -40,20 +40,20 @@ class Measured:
 
 MEASURED = Measured(
     event_bytes=Figure(441, "bytes of an event", "bench"),
-    worker_event=Figure(46.0, "µs of a worker's CPU an event, everything on", "scale, one worker"),
-    worker_scaling=Figure(1.09, "CPU of an event with three workers, of that with one", "scale"),
-    worker_call=Figure(3.9, "ms of a worker's CPU a call: the download, its dearest hop, alone", "bench-calls, downloads"),
-    worker_memory=Figure(501, "MiB, high-water mark of a worker with 2.6 million events waiting", "bench, backlog"),
+    worker_event=Figure(48.7, "µs of a worker's CPU an event, everything on", "scale, one worker"),
+    worker_scaling=Figure(0.72, "CPU of an event with three workers, of that with one", "scale"),
+    worker_call=Figure(12.9, "ms of a worker's CPU a call, from poll to export, scoring elsewhere", "bench-sizes"),
+    worker_memory=Figure(475, "MiB, high-water mark of a worker with 5 million events waiting", "bench, backlog"),
     recording_memory=Figure(6.3, "MiB a recording that is downloaded and one that is scored at the same time", "bench-calls, memory"),
     scorer_speed=Figure(28.3, "seconds of recording a CPU second hears (tiny.en)", "bench-calls, scoring"),
     scorer_memory=Figure(404, "MiB, high-water mark of a scoring service with one job", "bench-calls, scoring"),
-    kafka_event=Figure(3.4, "µs of Kafka's CPU an event read by a worker", "scale, three workers"),
-    kafka_call=Figure(3.0, "ms of Kafka's CPU a call: the download alone", "bench-calls, downloads"),
-    kafka_event_bytes=Figure(106, "bytes an event in batches of 64 KiB, lz4, as a producer makes them", "bench"),
-    postgres_call=Figure(0.4, "ms of PostgreSQL's CPU a call: the download alone", "bench-calls, downloads"),
-    clickhouse_insert=Figure(88.7, "ms of ClickHouse's CPU an insert, besides its rows", "bench, engine"),
-    clickhouse_row=Figure(22.7, "µs of ClickHouse's CPU a row, views and merges included", "bench, engine"),
-    clickhouse_event_bytes=Figure(50.7, "bytes of ClickHouse's disk an event, views included", "bench-sizes"),
+    kafka_event=Figure(3.7, "µs of Kafka's CPU an event read by a worker", "bench-sizes"),
+    kafka_call=Figure(1.5, "ms of Kafka's CPU a call", "bench-sizes"),
+    kafka_event_bytes=Figure(107, "bytes an event in batches of 64 KiB, lz4, as a producer makes them", "bench-sizes"),
+    postgres_call=Figure(1.8, "ms of PostgreSQL's CPU a call", "bench-sizes"),
+    clickhouse_insert=Figure(57.4, "ms of ClickHouse's CPU an insert, besides its rows", "bench-sizes"),
+    clickhouse_row=Figure(24.4, "µs of ClickHouse's CPU a row, views and merges included", "bench-sizes"),
+    clickhouse_event_bytes=Figure(90, "bytes of ClickHouse's disk an event, views included", "bench-sizes"),
 )
 
 
