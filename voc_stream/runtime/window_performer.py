@@ -198,6 +198,7 @@ class Performer:
                     reply = await self._do(step, writing)
         finally:
             self._end_turn()
+            self._formed = None  # a quiet partition would hold its last window's records until the next one
 
     async def _do(self, step: Step, writing: AsyncExitStack) -> Any:  # noqa: C901, PLR0911 - one line a step
         match step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
@@ -13,7 +14,7 @@ import pytest
 from faust.types import TP
 
 from tests.calls import NOW
-from tests.unit.runtime.world import Batch, record
+from tests.unit.runtime.world import Batch, idle, record
 from tests.voc import action_value
 from voc_stream.errors import OutageError, RejectedError
 from voc_stream.events.voc import VocEvent, decode_voc
@@ -232,6 +233,21 @@ async def test_nothing_is_resolved_before_the_insert_has_answered_and_then_all_o
     await world.until(lambda: one.position == 5)
     assert [letter.topic for letter in world.letters] == ["notes.dlq"]
     assert len(world.stored) == 4
+    await runner.quiesce(0.0)
+
+
+async def test_of_a_window_that_is_done_with_nothing_is_held_until_the_next_one(world: World) -> None:
+    runner = world.runner()
+
+    async def stored() -> weakref.ref[Any]:
+        whole = batch(0, 5)
+        runner.accept(whole.records)
+        await world.until(lambda: whole.position == 5)
+        return weakref.ref(whole.records.records[0])
+
+    first = await stored()
+    await idle()
+    assert first() is None
     await runner.quiesce(0.0)
 
 
