@@ -34,7 +34,7 @@ class Intake:
         max_bytes: int = 8 << 20,
         max_all_records: int = 44_000,
         max_all_bytes: int = 32 << 20,
-        ahead_records: int = 650,
+        ahead_records: int = 750,
         grace: float = 10.0,
         lease: Lease | None = None,
     ) -> None:
