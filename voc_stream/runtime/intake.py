@@ -22,7 +22,8 @@ class Intake:
         max_bytes: the same in bytes.
         max_all_records: unresolved records of all partitions together, with those fetched ahead, above which each gets a small share only.
         max_all_bytes: the same in bytes.
-        ahead_records: that the client has fetched of each partition and not handed out yet; so many of some hundred bytes are in one fetch.
+        ahead_records: what each partition takes besides, in records: those that the client has fetched and not handed out yet, and its buffers.
+            So a worker of few partitions holds more of each, which keeps it busy, and one of many does not hold more altogether.
         grace: seconds that running work gets to finish at a stop or a rebalance before it is abandoned, un-acked.
         lease: tells whether the assignment still is ours.
     """
@@ -32,9 +33,9 @@ class Intake:
         *,
         max_records: int = 8000,
         max_bytes: int = 8 << 20,
-        max_all_records: int = 44_000,
+        max_all_records: int = 80_000,
         max_all_bytes: int = 32 << 20,
-        ahead_records: int = 750,
+        ahead_records: int = 1750,
         grace: float = 10.0,
         lease: Lease | None = None,
     ) -> None:
