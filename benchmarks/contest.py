@@ -42,7 +42,7 @@ class Contestant:
     """One row of the table.
 
     Attributes:
-        letter: as in the issue that asks for it.
+        letter: what tables call it by.
         module: of `benchmarks.rivals`; none for our own worker.
         commits: whether it commits offsets to Kafka after its inserts, so that it may be compared.
         listed: whether it is one of those that we are held to; the others are there for scale.

@@ -1,4 +1,4 @@
-"""What a tenant is alerted of, and where to: the rules of a readable file (issue 4, point 8; docs/alerts.md)."""
+"""What a tenant is alerted of, and where to: the rules of a readable file (docs/alerts.md)."""
 
 from __future__ import annotations
 

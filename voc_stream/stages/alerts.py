@@ -1,4 +1,4 @@
-"""When an alert is raised and when it is cleared: hysteresis, minimum count, cool-down, one episode at a time (issue 4, point 8)."""
+"""When an alert is raised and when it is cleared: hysteresis, minimum count, cool-down, one episode at a time (docs/alerts.md)."""
 
 from __future__ import annotations
 
