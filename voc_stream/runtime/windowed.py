@@ -27,7 +27,7 @@ from voc_stream.stages.seen_ids import Horizon
 logger = get_logger(__name__)
 
 # Windows beyond the ordinary size that are held at once, whatever the number of partitions: they are what takes memory. One is formed while the
-# other is inserted; with three or six a worker with everything on stored a third less, half of its time waiting (docs/benchmarks.md).
+# other is inserted; with three or six a worker with everything on stored up to two fifths less: it waited (docs/benchmarks.md).
 LARGE_WINDOWS = 2
 # How long cancelled work may take to clean up before a stop or a rebalance goes on without it.
 ABANDON_SECONDS = 5.0
