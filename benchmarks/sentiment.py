@@ -29,7 +29,7 @@ _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def event(text: str) -> VocEvent:
-    return CallEvent(event_id=uuid.UUID(int=0), tenant_id="measured", timestamp=_NOW, call_id="measured", transcript=text)
+    return CallEvent(event_id=str(uuid.UUID(int=0)), tenant_id="measured", timestamp=_NOW, call_id="measured", transcript=text)
 
 
 async def scores(annotator: Annotator, texts: Sequence[str]) -> list[float]:

@@ -24,7 +24,7 @@ def result(score: float | None = 80.0, *, call_id: str = "c1", tenant_id: str = 
 
 
 def call_event(*, call_id: str = "c1", tenant_id: str = "acme", minute: int = 0, number: int = 1) -> CallEvent:
-    return CallEvent(event_id=uuid.UUID(int=number), tenant_id=tenant_id, timestamp=NOW + timedelta(minutes=minute), call_id=call_id)
+    return CallEvent(event_id=str(uuid.UUID(int=number)), tenant_id=tenant_id, timestamp=NOW + timedelta(minutes=minute), call_id=call_id)
 
 
 def felt(sentiment: float | None, source: str = "rule", *, topic: str | None = None) -> Annotation:

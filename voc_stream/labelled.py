@@ -14,7 +14,7 @@ from voc_stream.nlp.evaluation import Agreement
 Row = dict[str, str]
 Echo = Callable[[str], None]
 
-_NOBODY = uuid.UUID(int=0)
+_NOBODY = str(uuid.UUID(int=0))
 _LONGEST_CELL = 1 << 24
 _TOO_MUCH = "cells beyond the header"
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 import msgspec
 
@@ -94,7 +95,7 @@ class FakeFeelings:
         """Store an event, as a window is before anybody hears of it."""
         await Turn()
         if annotation.sentiment is not None:
-            heard = (annotation.sentiment, annotation.sentiment_source, event.timestamp, event.event_id, annotation.topic)
+            heard = (annotation.sentiment, annotation.sentiment_source, event.timestamp, UUID(event.event_id), annotation.topic)
             feeling = Feeling.as_stored(*heard)
             self.stored.append(((event.tenant_id, event.call_id), feeling))
 

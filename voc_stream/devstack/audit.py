@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -138,7 +139,7 @@ class Audit:
         for record in await read_all(self._settings, topic):
             with contextlib.suppress(MalformedError):
                 event = decode_voc(record.value)
-                found[event.call_id or ""].add(str(event.event_id))
+                found[event.call_id or ""].add(str(UUID(event.event_id)))
         return found
 
     async def dead_letters(self) -> set[str]:

@@ -94,5 +94,5 @@ class DemoEvents:
     def _noted(self) -> Iterator[Event]:
         for event in self._plan.made(self._began):
             if self._plan.count is not None:
-                self._ids.add(str(decode_voc(event[2]).event_id))
+                self._ids.add(decode_voc(event[2]).event_id)
             yield event

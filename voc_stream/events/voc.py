@@ -9,6 +9,7 @@ from operator import attrgetter
 import msgspec
 
 from voc_stream.events.base import MalformedError, reason
+from voc_stream.events.event_ids import packed
 from voc_stream.events.heard import heard_text
 from voc_stream.events.voc_types import AgentAction, BaseEvent, CallEvent, QosMetric, ToolInvocation, VocEvent
 
@@ -23,6 +24,7 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _decode = msgspec.json.Decoder(VocEvent).decode
 _tenant = attrgetter("tenant_id")
+_event_id = attrgetter("event_id")
 _good_tenants: set[str] = set()
 
 
@@ -43,6 +45,7 @@ def decode_voc(value: bytes | None) -> VocEvent:
         event: VocEvent = _decode(value)
     except (msgspec.DecodeError, ValueError, RecursionError, OverflowError) as error:
         raise MalformedError(reason(error)) from None
+    _check_uuid(event.event_id)
     if event.tenant_id not in _good_tenants:
         _check_tenant(event.tenant_id)
     # In JSON, a control character within a string is always escaped.
@@ -62,6 +65,7 @@ def decode_all(values: Sequence[bytes | None]) -> list[VocEvent] | None:
         if not whole.isascii():
             whole.decode()
         events: list[VocEvent] = [_decode(value) for value in there]
+        packed(list(map(_event_id, events)))
         for tenant_id in set(map(_tenant, events)) - _good_tenants:
             _check_tenant(tenant_id)
         if b"\\" in whole:
@@ -71,6 +75,13 @@ def decode_all(values: Sequence[bytes | None]) -> list[VocEvent] | None:
     except (msgspec.DecodeError, ValueError, RecursionError, OverflowError, MalformedError):
         return None
     return events
+
+
+def _check_uuid(event_id: str) -> None:
+    try:
+        packed((event_id,))
+    except ValueError:
+        raise MalformedError("Invalid UUID at `$.event_id`") from None
 
 
 def _check_tenant(tenant_id: str) -> None:

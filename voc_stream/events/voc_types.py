@@ -13,6 +13,7 @@ import msgspec
 
 from voc_stream.events.base import Aware
 from voc_stream.events.calls import Seconds, Turn
+from voc_stream.events.event_ids import EventId
 
 # Patterns are checked by `decode_voc`, once a tenant and only where a control character is possible; msgspec would search with each event
 # (1.7 of 3.2 µs).
@@ -33,7 +34,7 @@ Structure: TypeAlias = dict[str, Any] | list[Any] | str
 class BaseEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="event_type"):
     """What every event carries. `tenant_id` is what its producer declares; `event_ts` and `ingest_uuid` are set by this application only."""
 
-    event_id: uuid.UUID
+    event_id: EventId
     tenant_id: VocTenantId
     timestamp: Aware
     metadata: dict[str, Any] | None = None

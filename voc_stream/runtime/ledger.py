@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
+
+_key, _value = attrgetter("key"), attrgetter("value")
 
 # In a crowd a partition holds this part of what it may hold alone.
 _CROWD = 8
@@ -48,7 +51,7 @@ class RecordBatch:
         self.position = int(records[0].offset) if position is None else position
         self.generation = generation
         self.pending = len(records)
-        self.bytes = sum([len(record.key or b"") + len(record.value or b"") for record in records])
+        self.bytes = sum(sum(map(len, filter(None, map(part, records)))) for part in (_key, _value))
         self._behind = behind
         self._ledger = ledger
         self._on_done = on_done

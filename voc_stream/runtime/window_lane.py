@@ -337,13 +337,12 @@ class Lane:
 
     @told_as("redact")
     async def _cleaned(self, window: Window) -> list[bytes]:
-        values = [record.value or b"" for record in window.records]
         privacy = self._rules.privacy
         if privacy is None:
-            return values
+            return window.values
         # Without knowing who was forgotten since, nothing may be stored.
         await self.patience.through_outages(privacy.refresh)
-        return await privacy.clean(window.events, values)
+        return await privacy.clean(window.events, window.values)
 
     @told_as("encode")
     async def _block(self, window: Window, values: Sequence[bytes], annotations: Sequence[Annotation]) -> bytes:

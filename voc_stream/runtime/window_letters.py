@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
 
 from voc_stream.errors import RejectedError
 from voc_stream.runtime import metrics
@@ -78,7 +79,8 @@ class WindowLetters:
         """Write a window's dead letters and move what moves; done when all of it is acknowledged."""
         await self._believe_rejections(window)
         moved = [
-            (Outgoing(self._overflow_topic, str(event.event_id).encode(), record.value, _unmarked(record)), record) for event, record in window.moved
+            (Outgoing(self._overflow_topic, str(UUID(event.event_id)).encode(), record.value, _unmarked(record)), record)
+            for event, record in window.moved
         ]
         refused = await self._move(moved)
         window.letters = await self._at_their_rates(window.letters)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
+from uuid import UUID
 
 from voc_stream.events.calls import UNASSIGNED, ScoringResult
 from voc_stream.events.voc import CallEvent, VocEvent
@@ -105,7 +106,7 @@ class Composite:
             return
         weights = self._weights()
         known = [
-            (event, Feeling.as_stored(sentiment, source, event.timestamp, event.event_id, topic))
+            (event, Feeling.as_stored(sentiment, source, event.timestamp, UUID(event.event_id), topic))
             for event, sentiment, source, topic in (felt[place] for place in places)
         ]
         given = [CallSides(event.tenant_id, event.call_id, weights.of(event.tenant_id), feeling=feeling) for event, feeling in known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -181,4 +182,4 @@ def _unstored(record: Record) -> Unstored:
         event = decode_voc(value)
     except MalformedError:
         return Unstored(offset, written_at)
-    return Unstored(offset, written_at, event.tenant_id, event.event_id, event.timestamp)
+    return Unstored(offset, written_at, event.tenant_id, UUID(event.event_id), event.timestamp)

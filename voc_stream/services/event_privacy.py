@@ -32,8 +32,10 @@ FRESH_SECONDS = 2.0
 STALE_SECONDS = 900.0
 AWAY_SECONDS = 15.0
 BEGIN_SECONDS = 1.0
-# After so many the event loop goes on.
-_SLICE = 500
+# So many are looked at together: a look costs a fifth of a millisecond besides them.
+_SLICE = 1500
+# After so many of the suspected ones, which take ten to a hundred times as long, the event loop goes on.
+_READ = 100
 _NO_KEY = "[customer]"
 
 Decode = Callable[[bytes | None], VocEvent]
@@ -138,11 +140,13 @@ class EventPrivacy:
         cleaned: list[bytes] = []
         for start in range(0, len(values), _SLICE):
             portion = list(values[start : start + _SLICE])
-            for place in suspects(portion):
+            for number, place in enumerate(suspects(portion), 1):
                 new = self._redacted(events[start + place], portion[place])
                 if new is not portion[place]:
                     portion[place], events[start + place] = new, self._read_again(new, events[start + place])
                     metrics.EVENTS_REDACTED.inc()
+                if not number % _READ:
+                    await asyncio.sleep(0)
             if self._tenants:
                 self._forget(events, portion, start)
             cleaned += portion

@@ -24,7 +24,7 @@ def call_event(result: ScoringResult, transcript: Transcript) -> CallEvent:
     return CallEvent(
         event_ts=result.event_ts,
         ingest_uuid=result.ingest_uuid,
-        event_id=derived_id(result.tenant_id, result.call_id),
+        event_id=str(derived_id(result.tenant_id, result.call_id)),
         tenant_id=result.tenant_id,
         timestamp=result.ended_at,
         metadata={

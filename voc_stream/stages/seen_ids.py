@@ -10,10 +10,10 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 import numpy as np
 
+from voc_stream.events.event_ids import packed
 from voc_stream.stages.id_table import LOWEST, IdTable
 from voc_stream.stages.ranges import DIGEST_BYTES, Digests, Offsets, Range, Seen
 
@@ -25,11 +25,10 @@ _MOST_TENANTS = 10_000
 _salts: dict[str, bytes] = {}
 
 
-def digests_of(tenant_ids: Sequence[str], event_ids: Sequence[UUID]) -> Digests:
+def digests_of(tenant_ids: Sequence[str], event_ids: Sequence[str]) -> Digests:
     """Return two words for each event; within a tenant they are as different as the ids are."""
     salts = b"".join([_salts.get(tenant_id) or _salt(tenant_id) for tenant_id in tenant_ids])
-    ids = b"".join([event_id.int.to_bytes(DIGEST_BYTES, "big") for event_id in event_ids])
-    digests: Digests = (np.frombuffer(salts, dtype="<u8") ^ np.frombuffer(ids, dtype="<u8")).reshape(-1, 2)
+    digests: Digests = (np.frombuffer(salts, dtype="<u8") ^ np.frombuffer(packed(event_ids), dtype="<u8")).reshape(-1, 2)
     return digests
 
 

@@ -97,6 +97,7 @@ class Window:
     Attributes:
         events: accepted, in order of offset; those of them that move included until `settle`.
         records: Kafka's records of `events`.
+        values: theirs.
         moved: records that go to the overflow topic, with their events.
         letters: records that cannot pass, and why.
         duplicates: how many were dropped.
@@ -110,6 +111,7 @@ class Window:
     known: Range | None = None
     events: list[VocEvent] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
     moved: list[tuple[VocEvent, Record]] = field(default_factory=list)
     letters: list[tuple[Record, DeadLetter]] = field(default_factory=list)
     duplicates: int = 0
@@ -132,12 +134,14 @@ class Window:
         """Take the window's next records: decode each, and refuse what cannot be."""
         if self.known is not None:
             records = self._decided(records, check)
-        elif (events := check.read([record.value for record in records])) is not None:
-            self.events += events
-            self.records += records
-            return
+        else:
+            values = [record.value or b"" for record in records]
+            if (events := check.read(values)) is not None:
+                self.events += events
+                self.records += records
+                self.values += values
+                return
         decode, refuse = check.decode, check.refuse
-        take_event, take_record = self.events.append, self.records.append
         for record in records:
             try:
                 event = decode(record.value)
@@ -146,8 +150,9 @@ class Window:
                 continue
             letter = refuse(event) if self.known is None else None
             if letter is None:
-                take_event(event)
-                take_record(record)
+                self.events.append(event)
+                self.records.append(record)
+                self.values.append(record.value or b"")
             else:
                 self.letters.append((record, letter))
 
@@ -166,9 +171,7 @@ class Window:
         mine = seen.enter(ids, offsets) == offsets
         if not mine.all():
             self.duplicates += len(mine) - int(np.count_nonzero(mine))
-            kept = np.flatnonzero(mine).tolist()
-            self.events = [self.events[index] for index in kept]
-            self.records = [self.records[index] for index in kept]
+            self._keep(np.flatnonzero(mine).tolist())
             offsets, ids = offsets[mine], ids[mine]
         seen.close_window(self.last, self.processed_ms, len(offsets))
         return self._row(offsets, ids, moved_tenants)
@@ -209,11 +212,14 @@ class Window:
     def _set_aside(self, moved: frozenset[int]) -> None:
         if not moved:
             return
-        both = list(zip(self.events, self.records, strict=True))
+        both = zip(self.events, self.records, strict=True)
         self.moved = [(event, record) for event, record in both if record.offset - self.first in moved]
-        staying = [(event, record) for event, record in both if record.offset - self.first not in moved]
-        self.events = [event for event, _ in staying]
-        self.records = [record for _, record in staying]
+        self._keep([index for index, record in enumerate(self.records) if record.offset - self.first not in moved])
+
+    def _keep(self, indexes: Sequence[int]) -> None:
+        self.events = [self.events[index] for index in indexes]
+        self.records = [self.records[index] for index in indexes]
+        self.values = [self.values[index] for index in indexes]
 
 
 def _why(record: Record, check: Check) -> DeadLetter:

@@ -110,7 +110,7 @@ class Scene:
 
 
 def event() -> Any:
-    return SimpleNamespace(tenant_id="acme", event_id=uuid.UUID(int=7))
+    return SimpleNamespace(tenant_id="acme", event_id=str(uuid.UUID(int=7)).upper())
 
 
 async def test_what_moves_keeps_its_value_and_headers_and_is_keyed_by_its_id() -> None:

@@ -54,11 +54,11 @@ def annotator(topics: list[Remembered]) -> Annotator:
 
 
 def call(transcript: str | None = None, **fields: Any) -> CallEvent:
-    return CallEvent(event_id=uuid.uuid4(), tenant_id="acme", timestamp=NOW, call_id="701", transcript=transcript, **fields)
+    return CallEvent(event_id=str(uuid.uuid4()), tenant_id="acme", timestamp=NOW, call_id="701", transcript=transcript, **fields)
 
 
 def metric() -> QosMetric:
-    return QosMetric(event_id=uuid.uuid4(), tenant_id="acme", timestamp=NOW, metric="jitter", value=3.0)
+    return QosMetric(event_id=str(uuid.uuid4()), tenant_id="acme", timestamp=NOW, metric="jitter", value=3.0)
 
 
 async def test_each_event_gets_its_own_annotation_in_order(annotator: Annotator) -> None:

@@ -22,7 +22,7 @@ TEXTS = ("It was a great call and I am happy.", "It was an awful call and I am s
 
 
 def events() -> list[VocEvent]:
-    return [CallEvent(event_id=uuid.uuid4(), tenant_id="acme", timestamp=NOW, call_id="701", transcript=text) for text in TEXTS]
+    return [CallEvent(event_id=str(uuid.uuid4()), tenant_id="acme", timestamp=NOW, call_id="701", transcript=text) for text in TEXTS]
 
 
 @pytest.fixture

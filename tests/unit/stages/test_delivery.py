@@ -29,7 +29,7 @@ class Record:
 
 
 def decode(value: bytes | None) -> Any:
-    return SimpleNamespace(tenant_id="acme", event_id=uuid.UUID(int=int(value or b"0") + 1), timestamp=datetime(2026, 11, 22, tzinfo=UTC))
+    return SimpleNamespace(tenant_id="acme", event_id=str(uuid.UUID(int=int(value or b"0") + 1)), timestamp=datetime(2026, 11, 22, tzinfo=UTC))
 
 
 class Scene:

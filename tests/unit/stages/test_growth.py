@@ -26,7 +26,7 @@ def planned(wanted: int, **found: int) -> object:
 
 
 def numbered(*numbers: int) -> Digests:
-    return digests_of(["acme"] * len(numbers), [UUID(int=number) for number in numbers])
+    return digests_of(["acme"] * len(numbers), [str(UUID(int=number)) for number in numbers])
 
 
 def window(first: int, *numbers: int, claim: ClaimId = MINE, processed_ms: int = 1000) -> Range:

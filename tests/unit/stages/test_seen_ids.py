@@ -17,7 +17,7 @@ WORDS = st.integers(0, 3) | st.integers(0, (1 << 64) - 1)
 
 
 def numbered(*numbers: int, tenant: str = "acme") -> Digests:
-    return digests_of([tenant] * len(numbers), [UUID(int=number) for number in numbers])
+    return digests_of([tenant] * len(numbers), [str(UUID(int=number)) for number in numbers])
 
 
 def offsets(first: int, count: int) -> Offsets:

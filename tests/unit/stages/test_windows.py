@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 
@@ -30,7 +31,7 @@ def formed(
 ) -> tuple[Window, Range]:
     window = Window(PLACE, NEW, batch[0].offset, batch[-1].offset, 99, row)
     letter = DeadLetter("bad_time", "too early")
-    window.judge(batch, Check(decode, lambda event: letter if refuse is not None and event.event_id.int == refuse + 1 else None))
+    window.judge(batch, Check(decode, lambda event: letter if refuse is not None and UUID(event.event_id).int == refuse + 1 else None))
     return window, window.settle(SeenIds(Horizon(1000)), moved)
 
 

@@ -46,7 +46,7 @@ class Event(NamedTuple):
     """As much of an event as windows look at."""
 
     tenant_id: str
-    event_id: uuid.UUID
+    event_id: str
     timestamp: datetime
 
 
@@ -176,7 +176,7 @@ def decode(value: bytes | None) -> Any:
     number = int(value or b"")
     if number == POISON:
         raise MalformedError("poison")
-    return Event("acme", uuid.UUID(int=number + 1), datetime(2026, 11, 22, tzinfo=UTC))
+    return Event("acme", str(uuid.UUID(int=number + 1)), datetime(2026, 11, 22, tzinfo=UTC))
 
 
 class Worker:
