@@ -40,6 +40,11 @@ class Stretch:
         """The watched process's CPU microseconds for each row."""
         return (self.last.cpu - self.first.cpu) / self.rows * 1e6
 
+    @property
+    def stolen(self) -> float:
+        """How many of the machine's processors its host took meanwhile, on average."""
+        return (self.last.stolen - self.first.stolen) / (self.last.at - self.first.at)
+
 
 @dataclass(frozen=True, slots=True)
 class BlackHole:

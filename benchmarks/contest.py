@@ -23,6 +23,9 @@ from benchmarks.rival_process import rival_process
 BEFORE = 30_000
 AFTER = 30_000
 PATIENCE_SECONDS = 60.0
+# A run of which the host took more than this of a processor away tells of its other guests: it is repeated, whoever's it is.
+MOST_STOLEN = 0.1
+TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Run:
     cpu_us: float
     peak_mib: float
     load: float
+    stolen: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,11 @@ class Standing:
         """The highest load before a run."""
         return max(run.load for run in self.runs)
 
+    @property
+    def stolen(self) -> float:
+        """The most that the host took in a run, in processors."""
+        return max(run.stolen for run in self.runs)
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -120,6 +129,15 @@ class Course:
     hole: BlackHole
     topic: str
     events: int
+
+    def fair_run(self, contestant: Contestant) -> Run:
+        """Let a contestant run until the host leaves the machine alone; after `TRIES` the one that it disturbed least counts."""
+        runs = []
+        for _ in range(TRIES):
+            runs.append(self.run(contestant))
+            if runs[-1].stolen <= MOST_STOLEN:
+                return runs[-1]
+        return min(runs, key=lambda run: run.stolen)
 
     def run(self, contestant: Contestant) -> Run:
         """Let a contestant run from the topic's beginning until the measured events are stored.
@@ -133,9 +151,9 @@ class Course:
             first, last = self.hole.until(2, process.must_run, PATIENCE_SECONDS)
             peak = peak_mib(process.pid)
         stretch = Stretch(first, last)
-        run = Run(stretch.per_second, stretch.cpu_us, peak, load)
+        run = Run(stretch.per_second, stretch.cpu_us, peak, load, stretch.stolen)
         name = f"({contestant.letter}) {contestant.name}"
-        say(f"{name}: {run.per_second:.0f}/s, {run.cpu_us:.1f} µs CPU an event, peak {peak:.0f} MiB, load before {load:.1f}")
+        say(f"{name}: {run.per_second:.0f}/s, {run.cpu_us:.1f} µs CPU an event, peak {peak:.0f} MiB, load before {load:.1f}, stolen {run.stolen:.2f}")
         return run
 
     @contextmanager
@@ -174,5 +192,5 @@ def contest(course: Course, rounds: int, contestants: Sequence[Contestant] = CON
     for number in range(rounds):
         turn = number * len(contestants) // rounds
         for contestant in (*contestants[turn:], *contestants[:turn]):
-            runs[contestant.letter].append(course.run(contestant))
+            runs[contestant.letter].append(course.fair_run(contestant))
     return [Standing(contestant, runs[contestant.letter]) for contestant in contestants]

@@ -16,7 +16,7 @@ from voc_stream.devstack.worker_process import ROOT
 PLOT = ROOT / "docs" / "img" / "bench-events.svg"
 # ClickHouse answers what a worker asks at its start; PostgreSQL, S3 and the recorder are there so that nothing of the calls pipeline tries in vain.
 PARTS = ("kafka", "postgres", "s3", "clickhouse", "recorder")
-_COLUMNS = ("", "worker", "events/s", "CPU µs", "peak RSS MiB", "delivery", "(a) is x times", "(b) is x times", "load before")
+_COLUMNS = ("", "worker", "events/s", "CPU µs", "peak RSS MiB", "delivery", "(a) is x times", "(b) is x times", "load before", "stolen")
 
 
 def measure(events: int, rounds: int) -> Report:
@@ -74,6 +74,7 @@ def _row(standing: Standing, plain: Standing, full: Standing) -> tuple[object, .
         who.guarantee,
         *(round(ratio, 2) for ratio in ratios),
         round(standing.load, 1),
+        round(standing.stolen, 2),
     )
 
 

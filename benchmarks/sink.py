@@ -39,11 +39,13 @@ class Mark:
         rows: how many had come, the last insert's included.
         at: seconds of a monotonic clock.
         cpu: seconds that the watched process and its children had used.
+        stolen: seconds that the host had taken from this machine's processors.
     """
 
     rows: int
     at: float
     cpu: float
+    stolen: float = 0.0
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Tally:
         self.inserts += 1
         while self.wanted and self.rows >= self.wanted[0]:
             self.wanted.pop(0)
-            self.marks.append(Mark(self.rows, time.perf_counter(), _cpu(self.pid)))
+            self.marks.append(Mark(self.rows, time.perf_counter(), _cpu(self.pid), _stolen()))
 
     def found(self) -> bytes:
         """Return it as JSON."""
@@ -79,6 +81,10 @@ def _cpu(pid: int | None) -> float:
             times = each.cpu_times()
             used += times.user + times.system
     return used
+
+
+def _stolen() -> float:
+    return getattr(psutil.cpu_times(), "steal", 0.0)
 
 
 def rows_of(data_format: str, body: bytes) -> int:

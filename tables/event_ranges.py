@@ -13,9 +13,9 @@ from tables.raw import RawTable
 from voc_stream import topics
 from voc_stream.runtime.publisher import Publisher
 
-BLOCK_CACHE_BYTES = 1 << 20
-# Of each partition: with a backlog all of them are full.
-WRITE_BUFFER_BYTES = 1 << 20
+# Of each partition: with a backlog all of them are full. Rows are read once, when they are packed or a partition is claimed.
+BLOCK_CACHE_BYTES = 128 << 10
+WRITE_BUFFER_BYTES = 512 << 10
 
 
 class EventRanges(RawTable):
