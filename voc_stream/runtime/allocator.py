@@ -27,4 +27,5 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     bounds = {_M_TRIM_THRESHOLD: KEPT_BYTES, _M_MMAP_THRESHOLD: MAPPED_BYTES, _M_ARENA_MAX: HEAPS}
-    return min(mallopt(bound, value) for bound, value in bounds.items()) == 1
+    done = [mallopt(bound, value) for bound, value in bounds.items()]
+    return all(done)
