@@ -14,6 +14,9 @@ from voc_stream.stages.ranges import Digests, Offsets
 # So full, a search looks at four places; then the table is made anew without what is forgotten, so much of it filled.
 _FULLEST = 0.75
 _FILLED = 0.56
+# A small one is made twice as large: its memory matters less than how often its ids are entered again.
+_SMALL = 1 << 14
+_SMALL_FILLED = 0.375
 _SMALLEST = 4096
 # So many at once stay in the processor's cache.
 _SLICE = 1 << 15
@@ -99,7 +102,8 @@ class IdTable:
             yield
         fresh = IdTable()
         whole = (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
-        yield from fresh._making(max(kept / _FILLED, (kept + spare) / _FULLEST), whole)
+        filled = _FILLED if kept > _SMALL else _SMALL_FILLED
+        yield from fresh._making(max(kept / filled, (kept + spare) / _FULLEST), whole)
         for part in _slices(len(low)):
             chosen = deltas[part] >= least
             there = deltas[part][chosen].astype(np.int64) + (self._base - fresh._base)
