@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,6 +107,19 @@ def test_by_the_batch_a_fetch_gives_what_it_gives_by_the_record(most: int | None
             parts.append([(record.offset, record.value) for record in result.getall(most)])
         found.append(([part for part in parts if part], state.position))
     assert found[0] == found[1]
+
+
+def test_a_fetch_that_was_taken_whole_is_freed_without_the_collector() -> None:
+    ours = consumer()
+    keep_as_parsed(ours)
+    gc.disable()
+    try:
+        result = _result(ours, _batch(0, 3), _State(0))
+        fetch = weakref.ref(result._partition_records)
+        assert [record.offset for record in result.getall(None)] == [0, 1, 2]
+        assert fetch() is None
+    finally:
+        gc.enable()
 
 
 def test_what_was_damaged_on_its_way_is_refused_and_the_position_stays() -> None:
