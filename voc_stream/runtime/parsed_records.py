@@ -35,7 +35,7 @@ class _PartitionRecords(fetcher.PartitionRecords):
             batch = next(self._batches, None)
             if batch is None:
                 self.ended = True
-                # The parent's iterator, which was not used, refers to this: a fetch's bytes would stay until the collector comes by, a million events later.
+                # The parent's iterator, unused, refers to this: a fetch's bytes would stay until the collector comes by, a million events later.
                 self._records_iterator = None
                 break
             taken.extend(batch)
