@@ -6,10 +6,9 @@ Days are UTC's; the last one is today. A mean is made here, of a sum and a count
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 Query: TypeAlias = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
 Row: TypeAlias = tuple[str, int, float | None]
@@ -43,8 +42,7 @@ LIMIT {MOST_KEYS} BY by, moment
 _EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """Sums that merge.
 
     Attributes:
@@ -66,13 +64,13 @@ class Sums:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Take the sums out of a row."""
-        return cls(**{field.name: row[field.name] for field in fields(cls)})
+        return cls(*map(row.__getitem__, cls._fields))
 
     @classmethod
     def total(cls, parts: Iterable[Sums]) -> Self:
         """Merge."""
-        them = list(parts)
-        return cls(**{field.name: sum(getattr(part, field.name) for part in them) for field in fields(cls)})
+        columns: Iterable[Any] = zip(*parts, strict=True)
+        return cls(*[sum(column) for column in columns])
 
     @property
     def mean(self) -> float | None:
