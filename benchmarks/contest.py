@@ -24,8 +24,8 @@ BEFORE = 30_000
 AFTER = 30_000
 PATIENCE_SECONDS = 60.0
 # A run of which the host took more than this of a processor away tells of its other guests: it is repeated, whoever's it is.
-MOST_STOLEN = 0.1
-TRIES = 4
+MOST_STOLEN = 0.15
+TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
