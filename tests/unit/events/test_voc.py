@@ -14,7 +14,7 @@ from tests.bad_input import CANARY, NOW, bad_input
 from tests.voc import action_value, call_value, event_id
 from voc_stream.events import voc
 from voc_stream.events.base import MalformedError, encode
-from voc_stream.events.voc import AgentAction, BaseEvent, CallEvent, QosMetric, ToolInvocation, decode_voc
+from voc_stream.events.voc import AgentAction, BaseEvent, CallEvent, QosMetric, ToolInvocation, decode_all, decode_voc
 
 BAD = bad_input(1000, NOW)
 MALFORMED = {name: bad for name, bad in BAD.items() if bad.reason and bad.error_type == "malformed"}
@@ -67,6 +67,13 @@ def test_what_is_malformed_is_refused_with_one_plain_reason_that_quotes_nothing(
         decode_voc(MALFORMED[name].value)
     assert MALFORMED[name].reason in str(caught.value)
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", [str(event_id(1)).upper(), event_id(1).hex])
+def test_an_id_may_be_written_in_capitals_and_without_hyphens(written: str) -> None:
+    value = action_value(event_id=written)
+    assert decode_voc(value).event_id == written
+    assert decode_all([value]) == [decode_voc(value)]
 
 
 @pytest.mark.parametrize("name", DECODABLE)

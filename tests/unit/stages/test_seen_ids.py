@@ -20,6 +20,12 @@ def numbered(*numbers: int, tenant: str = "acme") -> Digests:
     return digests_of([tenant] * len(numbers), [str(UUID(int=number)) for number in numbers])
 
 
+def test_an_id_written_otherwise_is_the_same_id() -> None:
+    event_id = UUID(int=0xABCDEF)
+    written = [str(event_id), str(event_id).upper(), event_id.hex]
+    assert len({digest.tobytes() for digest in digests_of(["acme"] * len(written), written)}) == 1
+
+
 def offsets(first: int, count: int) -> Offsets:
     return np.arange(first, first + count, dtype=np.int64)
 
