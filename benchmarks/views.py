@@ -32,10 +32,7 @@ DAYS = (7, 70)
 # The trend looks at as many days before.
 SPREAD_DAYS = 2 * max(DAYS)
 ASKED = 200
-MERGED_SECONDS = 240
-# Inserts of this month after all is merged: they keep it from becoming one part, as those of a day's work would.
-LATEST = 8
-LATEST_ROWS = 1000
+MERGED_SECONDS = 120
 P95_MS = 50.0
 
 _FILL = """
@@ -58,12 +55,6 @@ SELECT table, toInt64(sum(rows)) AS rows, toInt64(count()) AS parts, sum(bytes_o
 WHERE database = currentDatabase() AND active AND table IN ('voc_events', 'voc_sums') GROUP BY table ORDER BY table
 """
 
-_MERGING = """
-SELECT (SELECT count() FROM system.merges WHERE database = currentDatabase()) AS merges, toInt64(count()) AS parts,
-    toInt64(uniqExact(partition)) AS months
-FROM system.parts WHERE database = currentDatabase() AND active AND table = 'voc_sums'
-"""
-
 Ask = Callable[[str, int, date], Awaitable[object]]
 
 
@@ -78,7 +69,6 @@ async def measure(warehouse: Warehouse, engine: int, rows: int) -> Report:
     report = Report("bench-views")
     report.add({"rows": rows, "load_before": os.getloadavg()[0], "fill_s": await _fill(warehouse, rows)})
     await merged(warehouse)
-    await _latest(warehouse, rows)
     sizes = [(row["table"], row["rows"], row["parts"], row["mib"]) for row in await warehouse.query(_SIZES)]
     table("views: what is stored", ("table", "rows", "parts", "MiB"), sizes)
     summary = Summary(warehouse.query)
@@ -119,27 +109,13 @@ async def _fill(warehouse: Warehouse, rows: int) -> float:
 
 
 async def merged(warehouse: Warehouse) -> None:
-    """Wait until the engine has merged what it wants to merge, every month of sums into one part; `MERGED_SECONDS` at most."""
+    """Wait until the engine has merged what it wants to merge, `MERGED_SECONDS` at most."""
     deadline = time.monotonic() + MERGED_SECONDS
     quiet = 0
     while quiet < 5 and time.monotonic() < deadline:
         await asyncio.sleep(1)
-        (row,) = await warehouse.query(_MERGING)
-        quiet = 0 if row["merges"] or row["parts"] > row["months"] else quiet + 1
-
-
-async def _latest(warehouse: Warehouse, rows: int) -> None:
-    async with warehouse.patient() as client:
-        for number in range(LATEST):
-            parameters = {
-                "tenants": TENANTS,
-                "agents": AGENTS,
-                "age": 0,
-                "span": 3_600_000,
-                "first": rows + number * LATEST_ROWS,
-                "rows": LATEST_ROWS,
-            }
-            await client.command(_FILL, parameters)
+        (row,) = await warehouse.query("SELECT count() AS merges FROM system.merges WHERE database = currentDatabase()")
+        quiet = 0 if row["merges"] else quiet + 1
 
 
 async def _asked(ask: Ask, days: int) -> list[float]:

@@ -39,5 +39,3 @@ ARRAY JOIN
     [toStartOfHour(ts), toDateTime(toDate(ts), 'UTC'), toDateTime(toDate(ts), 'UTC'), toDateTime(toDate(ts), 'UTC')] AS at,
     ['', '', agent_id, ifNull(topic, '')] AS key
 GROUP BY tenant_id, day, by, at, key, event_type;
-
-ALTER TABLE voc_sums RESET SETTING min_age_to_force_merge_seconds, min_age_to_force_merge_on_partition_only;

@@ -44,6 +44,3 @@ ARRAY JOIN
     ['', '', agent_id, ifNull(topic, '')] AS key,
     [event_type, event_type, toLowCardinality(''), toLowCardinality('')] AS kind
 GROUP BY tenant_id, by, at, key, kind;
-
--- A month that is over becomes one part: what a question of many days costs is its parts, more than its rows. Late events do it no harm.
-ALTER TABLE voc_sums MODIFY SETTING min_age_to_force_merge_seconds = 60, min_age_to_force_merge_on_partition_only = 1;

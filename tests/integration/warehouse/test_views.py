@@ -42,18 +42,6 @@ async def two_hours(warehouse: Warehouse) -> None:
     await store(warehouse, [(call_value(4, timestamp=later), GLAD), (call_value(5, timestamp=later), NOTHING)], first=3)
 
 
-async def test_a_month_of_sums_into_which_nothing_comes_any_more_becomes_one_part(warehouse: Warehouse) -> None:
-    (table,) = await warehouse.query("SHOW CREATE TABLE voc_sums")
-    assert "min_age_to_force_merge_seconds = 60" in table["statement"]
-    await warehouse.command("ALTER TABLE voc_sums MODIFY SETTING min_age_to_force_merge_seconds = 1")
-    await two_hours(warehouse)
-    parts = "SELECT toInt64(count()) AS parts FROM system.parts WHERE database = currentDatabase() AND table = 'voc_sums' AND active"
-    async with asyncio.timeout(90):
-        while await warehouse.query(parts) != [{"parts": 1}]:
-            await asyncio.sleep(0.2)
-    assert await warehouse.view_differences() == []
-
-
 async def test_hours_and_days_are_summed_by_event_type_agents_and_topics_without(warehouse: Warehouse) -> None:
     await two_hours(warehouse)
     day, ten, eleven = (datetime(2026, 11, 22, hour) for hour in (0, 10, 11))  # noqa: DTZ001 - as the driver gives UTC
