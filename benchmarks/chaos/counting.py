@@ -14,7 +14,7 @@ from voc_stream.runtime.dead_letter import PREFIX
 from voc_stream.settings import Settings
 
 _COLUMNS = "tenant_id, by, at, key, type"
-# Nothing reads the type of agents and topics: rows of before migration 0032 have one, later ones do not.
+# Nothing reads the type of agents and topics.
 _COMPARED = "tenant_id, by, at, key, if(by IN ('hour', 'day'), event_type, '') AS type"
 _SUMS = ("events", "scored", "sentiment_sum", "positive", "negative", "complaints")
 _VIEWS_COUNT = "SELECT sum(events) AS events FROM voc_sums WHERE by = 'hour' AND startsWith(tenant_id, {tenants:String})"

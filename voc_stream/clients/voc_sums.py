@@ -17,7 +17,7 @@ from voc_stream.logs import get_logger
 logger = get_logger(__name__)
 
 _ATTEMPTS = 3
-# Nothing reads the type of agents and topics: rows of before migration 0032 have one, later ones do not.
+# Nothing reads the type of agents and topics.
 _COMPARED = "tenant_id, by, at, key, if(by IN ('hour', 'day'), event_type, '')"
 _MEASURES = ("events", "scored", "sentiment_sum", "positive", "negative", "complaints")
 _COLUMNS = f"tenant_id, by, at, key, event_type, {', '.join(_MEASURES)}"

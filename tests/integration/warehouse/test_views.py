@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,15 +15,11 @@ from voc_stream.clients.clickhouse import Warehouse
 from voc_stream.clients.voc_hold import Hold
 from voc_stream.clients.voc_sums import Difference, VocSums
 from voc_stream.errors import OutageError, TransientError
-from voc_stream.schema.clickhouse import ClickHouseSchema
-from voc_stream.services.summary import Summary
-from voc_stream.settings import Settings
 from voc_stream.stages.annotation import NOTHING, Annotation
 
 SAD = Annotation(-0.5, "rule", "en", "complaint", 0.75, "head")
 GLAD = Annotation(0.25, "rule", "en", "billing", 0.75, "head")
 DAY = TIMESTAMP.date()
-WITHOUT_TYPES = "0032_voc_sums_types"
 
 
 async def sums(warehouse: Warehouse, by: str) -> list[tuple[Any, ...]]:
@@ -42,7 +37,7 @@ async def two_hours(warehouse: Warehouse) -> None:
     await store(warehouse, [(call_value(4, timestamp=later), GLAD), (call_value(5, timestamp=later), NOTHING)], first=3)
 
 
-async def test_hours_and_days_are_summed_by_event_type_agents_and_topics_without(warehouse: Warehouse) -> None:
+async def test_sums_and_counts_are_by_hour_day_agent_and_topic(warehouse: Warehouse) -> None:
     await two_hours(warehouse)
     day, ten, eleven = (datetime(2026, 11, 22, hour) for hour in (0, 10, 11))  # noqa: DTZ001 - as the driver gives UTC
     half, quarter = Decimal("-0.25"), Decimal("0.25")
@@ -53,10 +48,16 @@ async def test_hours_and_days_are_summed_by_event_type_agents_and_topics_without
     ]
     assert await sums(warehouse, "day") == [(day, "", "agent_action", 1, 0, 0, 0, 0, 0), (day, "", "call", 4, 3, 0, 2, 1, 1)]
     assert await sums(warehouse, "agent") == [
-        (day, "agent1", "", 4, 2, half, 1, 1, 1),
-        (day, "agent2", "", 1, 1, quarter, 1, 0, 0),
+        (day, "agent1", "agent_action", 1, 0, 0, 0, 0, 0),
+        (day, "agent1", "call", 3, 2, half, 1, 1, 1),
+        (day, "agent2", "call", 1, 1, quarter, 1, 0, 0),
     ]
-    assert [row[1:5] for row in await sums(warehouse, "topic")] == [("", "", 2, 0), ("billing", "", 2, 2), ("complaint", "", 1, 1)]
+    assert [row[1:5] for row in await sums(warehouse, "topic")] == [
+        ("", "agent_action", 1, 0),
+        ("", "call", 1, 0),
+        ("billing", "call", 2, 2),
+        ("complaint", "call", 1, 1),
+    ]
     assert await warehouse.view_differences() == []
 
 
@@ -66,49 +67,6 @@ async def test_a_token_sent_again_changes_neither_table_nor_views(warehouse: War
     assert await warehouse.query("SELECT count() AS n FROM voc_events") == [{"n": 5}]
     assert sum(row[3] for row in await sums(warehouse, "agent")) == 5
     assert await warehouse.view_differences() == []
-
-
-async def without_upgrade(schema: ClickHouseSchema) -> None:
-    while await schema.roll_back_one() != WITHOUT_TYPES:
-        pass
-
-
-def of_agents(report: dict[str, Any]) -> list[tuple[str, int]]:
-    return [(line["agent_id"], line["events"]) for line in report["by_agent"]]
-
-
-async def test_sums_of_before_the_upgrade_are_no_differences_and_merge_with_later_ones(own: Settings, warehouse: Warehouse) -> None:
-    schema, summary = ClickHouseSchema(own, warehouse), Summary(warehouse.query)
-    await without_upgrade(schema)
-    await two_hours(warehouse)
-    before = await summary.report("acme", 7, DAY)
-    await schema.apply()
-    await two_hours(warehouse)  # the tokens are known as before
-    assert await warehouse.view_differences() == []
-    assert await summary.report("acme", 7, DAY) == before
-    await store(warehouse, [(call_value(6), SAD)], first=5)
-    assert [row[1:4] for row in await sums(warehouse, "agent")] == [
-        ("agent1", "", 1),
-        ("agent1", "agent_action", 1),
-        ("agent1", "call", 3),
-        ("agent2", "call", 1),
-    ]
-    assert await warehouse.view_differences() == []
-    assert of_agents(await summary.report("acme", 7, DAY)) == [("agent1", 5), ("agent2", 1)]
-
-
-async def test_sums_of_before_the_upgrade_lose_their_types_when_their_days_are_rebuilt(own: Settings, warehouse: Warehouse) -> None:
-    schema, summary = ClickHouseSchema(own, warehouse), Summary(warehouse.query)
-    await without_upgrade(schema)
-    await two_hours(warehouse)
-    await schema.apply()
-    before = await summary.report("acme", 7, DAY)
-    await warehouse.command("INSERT INTO voc_sums (tenant_id, by, at, key, events) VALUES ('acme', 'agent', {d:Date}, 'agent1', 7)", {"d": DAY})
-    assert await warehouse.view_differences() == [Difference("acme", DAY, "agent", 1, 4, 11)]
-    await warehouse.rebuild_views([DAY])
-    assert [row[1:4] for row in await sums(warehouse, "agent")] == [("agent1", "", 4), ("agent2", "", 1)]
-    assert await warehouse.view_differences() == []
-    assert await summary.report("acme", 7, DAY) == before
 
 
 async def test_hours_and_days_are_compared_by_event_type_agents_and_topics_without(warehouse: Warehouse) -> None:
@@ -170,9 +128,7 @@ async def test_a_token_sent_again_after_its_days_were_rebuilt_changes_nothing(wa
     assert await warehouse.view_differences() == []
 
 
-@asynccontextmanager
-async def live_inserts(warehouse: Warehouse) -> AsyncIterator[None]:
-    """Three partitions insert one event after the other; at the end each is in the table once."""
+async def test_nothing_is_lost_or_counted_twice_by_rebuilding_beside_live_inserts(warehouse: Warehouse) -> None:
     done = asyncio.Event()
 
     async def insert(partition: int) -> int:
@@ -187,28 +143,12 @@ async def live_inserts(warehouse: Warehouse) -> AsyncIterator[None]:
         return sent
 
     inserting = asyncio.gather(*(insert(partition) for partition in range(3)))
-    try:
-        yield
-    finally:
-        done.set()
-        sent = sum(await inserting)
+    for _ in range(3):
+        await spoil(warehouse)
+        await warehouse.rebuild_views([DAY])
+    done.set()
+    sent = sum(await inserting)
     assert await warehouse.query("SELECT count() AS n, uniqExact(event_id) AS ids FROM voc_events") == [{"n": sent, "ids": sent}]
-
-
-async def test_nothing_is_lost_or_counted_twice_by_rebuilding_beside_live_inserts(warehouse: Warehouse) -> None:
-    async with live_inserts(warehouse):
-        for _ in range(3):
-            await spoil(warehouse)
-            await warehouse.rebuild_views([DAY])
-    assert await warehouse.view_differences() == []
-
-
-async def test_no_insert_is_missed_while_the_sums_are_upgraded_and_taken_back(own: Settings, warehouse: Warehouse) -> None:
-    schema = ClickHouseSchema(own, warehouse)
-    async with live_inserts(warehouse):
-        for _ in range(3):
-            await without_upgrade(schema)
-            await schema.apply()
     assert await warehouse.view_differences() == []
 
 
