@@ -13,17 +13,15 @@ from voc_stream.devstack.audit import read_all
 from voc_stream.runtime.dead_letter import PREFIX
 from voc_stream.settings import Settings
 
-_COLUMNS = "tenant_id, by, at, key, type"
-# Nothing reads the type of agents and topics.
-_COMPARED = "tenant_id, by, at, key, if(by IN ('hour', 'day'), event_type, '') AS type"
+_COLUMNS = "tenant_id, by, at, key, event_type"
 _SUMS = ("events", "scored", "sentiment_sum", "positive", "negative", "complaints")
 _VIEWS_COUNT = "SELECT sum(events) AS events FROM voc_sums WHERE by = 'hour' AND startsWith(tenant_id, {tenants:String})"
 _DIFFERENCES = f"""
 SELECT {_COLUMNS}, {", ".join(f"sum(toDecimal128({name}, 6) * sign) AS {name}_off" for name in _SUMS)}
 FROM (
-    SELECT {_COMPARED}, {", ".join(_SUMS)}, 1 AS sign FROM voc_sums WHERE startsWith(tenant_id, {{tenants:String}})
+    SELECT {_COLUMNS}, {", ".join(_SUMS)}, 1 AS sign FROM voc_sums WHERE startsWith(tenant_id, {{tenants:String}})
     UNION ALL
-    SELECT {_COMPARED}, {", ".join(_SUMS)}, -1 AS sign FROM voc_event_sums WHERE startsWith(tenant_id, {{tenants:String}})
+    SELECT {_COLUMNS}, {", ".join(_SUMS)}, -1 AS sign FROM voc_event_sums WHERE startsWith(tenant_id, {{tenants:String}})
 )
 GROUP BY {_COLUMNS}
 HAVING {" OR ".join(f"{name}_off != 0" for name in _SUMS)}

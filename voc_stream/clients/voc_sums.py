@@ -17,10 +17,9 @@ from voc_stream.logs import get_logger
 logger = get_logger(__name__)
 
 _ATTEMPTS = 3
-# Nothing reads the type of agents and topics.
-_COMPARED = "tenant_id, by, at, key, if(by IN ('hour', 'day'), event_type, '')"
+_KEYS = "tenant_id, by, at, key, event_type"
 _MEASURES = ("events", "scored", "sentiment_sum", "positive", "negative", "complaints")
-_COLUMNS = f"tenant_id, by, at, key, event_type, {', '.join(_MEASURES)}"
+_COLUMNS = f"{_KEYS}, {', '.join(_MEASURES)}"
 _DIFFER = " OR ".join(f"sum({measure} * side) != 0" for measure in _MEASURES)
 
 
@@ -67,14 +66,14 @@ class VocSums:
             SELECT tenant_id, day, by, toInt64(count()) AS keys, sum(in_table) AS table_events, sum(in_view) AS view_events
             FROM
             (
-                SELECT tenant_id, by, toDate(at) AS day, sumIf(events, side = 1) AS in_table, sumIf(events, side = -1) AS in_view
+                SELECT {_KEYS}, toDate(at) AS day, sumIf(events, side = 1) AS in_table, sumIf(events, side = -1) AS in_view
                 FROM
                 (
                     SELECT {_COLUMNS}, 1 AS side FROM voc_event_sums WHERE {chosen.of("day")}
                     UNION ALL
                     SELECT {_COLUMNS}, -1 AS side FROM voc_sums WHERE {chosen.of("toDate(at)")}
                 )
-                GROUP BY {_COMPARED}
+                GROUP BY {_KEYS}
                 HAVING {_DIFFER}
             )
             GROUP BY tenant_id, day, by

@@ -69,17 +69,6 @@ async def test_a_token_sent_again_changes_neither_table_nor_views(warehouse: War
     assert await warehouse.view_differences() == []
 
 
-async def test_hours_and_days_are_compared_by_event_type_agents_and_topics_without(warehouse: Warehouse) -> None:
-    await two_hours(warehouse)
-    for by in ("hour", "day", "agent", "topic"):
-        for kind, events in (("call", 1), ("agent_action", -1)):
-            await warehouse.command(
-                "INSERT INTO voc_sums (tenant_id, by, at, event_type, events) VALUES ('acme', {by:String}, {d:Date}, {kind:String}, {n:Int64})",
-                {"by": by, "d": DAY, "kind": kind, "n": events},
-            )
-    assert [(difference.by, difference.keys) for difference in await warehouse.view_differences()] == [("day", 2), ("hour", 2)]
-
-
 async def test_rows_that_were_cut_off_from_the_views_reach_them_when_the_token_comes_again(warehouse: Warehouse) -> None:
     """Without its feed the table gets the rows alone, as when the engine dies in between."""
     feed = (await warehouse.query("SHOW CREATE TABLE voc_sums_feed"))[0]["statement"]
