@@ -26,7 +26,7 @@ def _now() -> datetime:
 
 
 class DailyRetention:
-    """Does the day's work at the first turn of the day that finds everything well.
+    """Does the day's work at the first turns of the day that find everything well.
 
     Args:
         warehouse: ClickHouse.
@@ -44,7 +44,9 @@ class DailyRetention:
         self._vault = vault
         self._retention = retention
         self._now = now
-        self._done: date | None = None
+        self._expired: date | None = None
+        self._compared: date | None = None
+        self._differed: set[tuple[str, date]] = set()
 
     async def turn(self) -> int:
         """Do what is due; return how many events were deleted.
@@ -53,22 +55,35 @@ class DailyRetention:
             OutsideError: ClickHouse or PostgreSQL failed; the next turn goes on.
         """
         metrics.TOKEN_WINDOW.set((self._now() - await self._warehouse.tokens_since()).total_seconds())
-        today = self._now().date()
-        if self._done == today:
-            return 0
+        today, deleted = self._now().date(), 0
         try:
-            deleted = await self._work(today)
+            if self._expired != today:
+                deleted = await self._expire(today)
+                self._expired = today
+            if self._compared != today and await self._mend(today):
+                self._compared = today
         except TransientError as error:
             # Somebody else exchanges sums just now: no fault of ClickHouse's.
             logger.warning("the day's retention waits for the next turn", reason=error.reason)
-            return 0
-        self._done = today
         return deleted
 
-    async def _work(self, today: date) -> int:
+    async def _expire(self, today: date) -> int:
         async with self._warehouse.patient() as client:
             done = await Forgetting(client, self._db, self._vault, actor="retention").expire(self._retention(), today)
-            mended = await VocSums(client).mend([today - timedelta(days=age) for age in range(-1, MENDED_DAYS)])
         deleted = sum(gone.events for gone in done.values())
-        logger.info("the day's retention is done", events=deleted, mended_days=len(mended))
+        logger.info("the day's retention is done", events=deleted)
         return deleted
+
+    async def _mend(self, today: date) -> bool:
+        """Make anew what the last turn found different, too; return whether all is well then.
+
+        A window that a crash cut off from the sums differs until it is sent again, and is counted twice if its day is made anew before.
+        """
+        async with self._warehouse.patient() as client:
+            sums = VocSums(client)
+            differing = await sums.differences([today - timedelta(days=age) for age in range(-1, MENDED_DAYS)])
+            found = {(difference.tenant_id, difference.day) for difference in differing}
+            lasting, self._differed = found & self._differed, found
+            if lasting:
+                await sums.rebuild(sorted({day for _, day in lasting}), sorted({tenant_id for tenant_id, _ in lasting}))
+        return found == lasting

@@ -223,13 +223,29 @@ async def test_retention_and_mending_are_done_once_a_day(own: Settings, warehous
     day = [TIMESTAMP]
     vault = Vault(own.encryption_keys, own.pii_key_id)
     daily = DailyRetention(warehouse, db, vault, lambda: Retention({"acme": 7}), now=lambda: day[0])
-    await warehouse.command("INSERT INTO voc_sums (tenant_id, by, at, events) VALUES ('acme', 'day', toDateTime('2026-11-22 00:00:00'), 7)")
+    await warehouse.command("INSERT INTO voc_sums (tenant_id, by, at, events) VALUES ('globex', 'day', toDateTime('2026-11-22 00:00:00'), 7)")
     assert await daily.turn() == 1
-    assert await left(warehouse) == [0, 1, 2, 4]
+    assert {difference.tenant_id for difference in await warehouse.view_differences()} == {"globex"}
     await store(warehouse, [(call_value(9, timestamp=EARLIER), SAD)], first=9)
     assert await daily.turn() == 0
+    assert await left(warehouse) == [0, 1, 2, 4, 9]
     day[0] += timedelta(days=1)
     assert await daily.turn() == 1
+
+
+async def test_a_window_that_was_cut_off_from_the_sums_and_comes_again_between_two_turns_is_counted_once(
+    own: Settings, warehouse: Warehouse, db: Database
+) -> None:
+    feed = (await warehouse.query("SHOW CREATE TABLE voc_sums_feed"))[0]["statement"]
+    await warehouse.command("DROP TABLE voc_sums_feed")
+    await store(warehouse, WINDOW)
+    await warehouse.command(feed)
+    daily = DailyRetention(warehouse, db, Vault(own.encryption_keys, own.pii_key_id), Retention, now=lambda: TIMESTAMP)
+    assert await daily.turn() == 0
+    await store(warehouse, WINDOW)
+    for _ in range(2):
+        assert await daily.turn() == 0
+        assert await warehouse.view_differences() == []
 
 
 async def test_the_commands_say_what_they_do(own: Settings, warehouse: Warehouse) -> None:
